@@ -1,0 +1,59 @@
+"""What is a message, which topic carries it and under which key?"""
+
+from typing import Any, ClassVar, Self
+from uuid import UUID, uuid5
+
+import orjson
+from contracts.values import Value
+
+NAMESPACE = UUID("6b1f1c1e-6a53-5d0e-9d0c-1f6a5c3d8a11")
+"""Root of every derived id of ours."""
+
+
+def derived_id(*parts: object) -> UUID:
+    """Return the id that these parts always get, so that a repeat is recognisable."""
+    return uuid5(NAMESPACE, "\x1f".join(str(part) for part in parts))
+
+
+class Message(Value):
+    """The data of one CloudEvent.
+
+    A subclass names its CloudEvents type with the class keyword ``type`` and inherits ``topic`` and ``key_field``.
+    Construction refuses unknown fields; :meth:`read` ignores them, so that a newer speaker does not stop an older reader.
+    """
+
+    type: ClassVar[str] = ""
+    topic: ClassVar[str] = ""
+    key_field: ClassVar[str] = ""
+
+    def __init_subclass__(cls, *, type: str = "", **kwargs: Any) -> None:  # noqa: A002, ANN401 - a class keyword
+        """Give the class its CloudEvents type."""
+        super().__init_subclass__(**kwargs)
+        if type:
+            cls.type = type
+
+    @classmethod
+    def read(cls, value: bytes) -> Self:
+        """Return the message in these bytes; pydantic's ``ValidationError`` says what is wrong."""
+        return cls.model_validate_json(value, extra="ignore")
+
+    def key(self) -> str:
+        """Return the record key: what must stay in order stays on one partition."""
+        return str(getattr(self, self.key_field))
+
+    def subject(self) -> str | None:
+        """Return the case id when the message is about one case (``ce_subject``)."""
+        case_id = getattr(self, "case_id", None)
+        return None if case_id is None else str(case_id)
+
+    def topic_name(self) -> str:
+        """Return the topic, without a deployment's prefix."""
+        return self.topic
+
+    def value(self) -> bytes:
+        """Return the bytes of the record: canonical JSON (RFC 8785), absent fields left out.
+
+        The contracts have no floats and only ASCII field names, so sorted keys are all that RFC 8785 asks beyond
+        what the encoder does anyway.
+        """
+        return orjson.dumps(self.model_dump(mode="json", exclude_none=True), option=orjson.OPT_SORT_KEYS)
