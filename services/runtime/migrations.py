@@ -1,0 +1,99 @@
+"""Which tables does a service need, and how do they get there?
+
+Numbered SQL files, the runtime's before the service's own, each in a transaction of its own, all under one advisory
+lock, recorded with their checksum. A file that was applied is never edited: a change is a new file.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from services.runtime.errors import StartError
+
+if TYPE_CHECKING:
+    from asyncpg import Connection
+
+SERVICES = Path(__file__).resolve().parents[1]
+
+CREATE_RECORD = """
+CREATE TABLE IF NOT EXISTS migrations (
+    name text PRIMARY KEY,
+    checksum text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)
+"""
+LOCK = "SELECT pg_advisory_lock(hashtextextended(current_schema() || ':migrations', 0))"
+UNLOCK = "SELECT pg_advisory_unlock(hashtextextended(current_schema() || ':migrations', 0))"
+LIST_APPLIED = "SELECT name, checksum FROM migrations"
+RECORD_APPLIED = "INSERT INTO migrations (name, checksum) VALUES ($1, $2)"
+HAS_RECORD = "SELECT to_regclass('migrations') IS NOT NULL"
+CREATE_SCHEMA = "SELECT format('CREATE SCHEMA IF NOT EXISTS %I', $1::text)"
+SCHEMA_EXISTS = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)"
+USE_SCHEMA = "SELECT set_config('search_path', quote_ident($1), false)"
+LOCK_WAIT = "SET LOCAL lock_timeout = '5s'"
+"""A migration that cannot have its lock gives up instead of standing in front of everybody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file: its name as recorded, its text, and the checksum of the text."""
+
+    name: str
+    sql: str
+    checksum: str
+
+
+def migrations_of(service: str) -> list[Migration]:
+    """Return the runtime's migrations and then the service's own, each in the order of their numbers."""
+    return [_read(owner, path) for owner in ("runtime", service) for path in sorted((SERVICES / owner / "migrations").glob("*.sql"))]
+
+
+async def migrate(connection: "Connection", service: str) -> list[str]:
+    """Bring the service's schema up to date and return the names of the files that were applied now.
+
+    Safe to call from several processes at once: the second waits and finds nothing to do. The connection's
+    ``search_path`` is the service's schema afterwards.
+    """
+    if not await connection.fetchval(SCHEMA_EXISTS, service):
+        await connection.execute(await connection.fetchval(CREATE_SCHEMA, service))
+    await connection.execute(USE_SCHEMA, service)
+    await connection.execute(LOCK)
+    try:
+        await connection.execute(CREATE_RECORD)
+        missing = _missing(service, migrations_of(service), await _applied(connection))
+        for migration in missing:
+            async with connection.transaction():
+                await connection.execute(LOCK_WAIT)
+                await connection.execute(migration.sql)
+                await connection.execute(RECORD_APPLIED, migration.name, migration.checksum)
+    finally:
+        await connection.execute(UNLOCK)
+    return [migration.name for migration in missing]
+
+
+async def missing_migrations(connection: "Connection", service: str) -> list[str]:
+    """Return the names of the files that the service's schema still lacks; readiness asks this."""
+    if not await connection.fetchval(SCHEMA_EXISTS, service):
+        return [migration.name for migration in migrations_of(service)]
+    async with connection.transaction(readonly=True):
+        await connection.execute("SELECT set_config('search_path', quote_ident($1), true)", service)
+        applied = await _applied(connection) if await connection.fetchval(HAS_RECORD) else {}
+    return [migration.name for migration in _missing(service, migrations_of(service), applied)]
+
+
+async def _applied(connection: "Connection") -> dict[str, str]:
+    return {row["name"]: row["checksum"] for row in await connection.fetch(LIST_APPLIED)}
+
+
+def _missing(service: str, wanted: list[Migration], applied: dict[str, str]) -> list[Migration]:
+    changed = [m.name for m in wanted if applied.get(m.name, m.checksum) != m.checksum]
+    if changed:
+        line = f"migration {changed[0]} of {service} was changed after it was applied: restore the file, put the change into a new one"
+        raise StartError(line)
+    return [migration for migration in wanted if migration.name not in applied]
+
+
+def _read(owner: str, path: Path) -> Migration:
+    text = path.read_text(encoding="utf-8")
+    return Migration(f"{owner}/{path.name}", text, hashlib.sha256(text.encode()).hexdigest())

@@ -1,0 +1,87 @@
+"""What does a handler get, and what does it give back?
+
+A handler loads, decides, saves, and returns what it wants to say. It never publishes, never commits and never asks
+the time: the runtime has opened the transaction, removed the duplicates and read the clock before it calls.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from contracts.message import Message
+from contracts.values import Cause
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+TIMERS_TOPIC = "timers"
+"""The pretended topic of fired timers; no Kafka topic has this name."""
+TIMER_TYPE_PREFIX = "caseloop.timer."
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """A message to oneself whose time has come; it arrives where every other message arrives."""
+
+    kind: str
+    key: str
+    payload: Mapping[str, str | int | None]
+    due_at: datetime
+    timer_id: UUID
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One message that has been read, checked and found new."""
+
+    message: Message | TimerFired
+    message_id: UUID
+    """Identity for the inbox and root of derived ids: the CloudEvents id when it is a UUID of ours, else derived from
+    source and id; of a timer, derived from its id and generation."""
+    ce_id: str
+    source: str
+    type: str
+    time: datetime
+    traceparent: str | None
+    topic: str
+    """Without the deployment's prefix; ``timers`` for a fired timer."""
+    partition: int
+    offset: int
+    key: str
+
+    @property
+    def cause(self) -> Cause:
+        """What a message that follows from this one names as its cause."""
+        return Cause(id=self.ce_id, type=self.type)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message to say; topic, key, type and subject come from the message itself."""
+
+    message: Message
+    message_id: UUID
+    """Derived (uuid5), never random, so that a repeat is recognisable."""
+    cause: Received | None = None
+    """Whose trace this message continues."""
+    value: bytes | None = None
+    """The bytes of the record when the sender has encoded them already (hashed events), else ``message.value()``."""
+
+
+@dataclass(slots=True)
+class Work:
+    """One transaction's worth of messages."""
+
+    connection: "PoolConnectionProxy"
+    """Inside the open transaction."""
+    received: Sequence[Received]
+    """In order per key, without duplicates."""
+    now: datetime
+    """UTC, read once per batch at the edge."""
+
+
+Handler = Callable[[Work], Awaitable[Sequence[Outgoing]]]
+"""One per service: load all keys in one statement, decide purely in a loop, save in one statement."""
