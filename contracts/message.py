@@ -15,6 +15,11 @@ def derived_id(*parts: object) -> UUID:
     return uuid5(NAMESPACE, "\x1f".join(str(part) for part in parts))
 
 
+def schema_uri(type_name: str) -> str:
+    """Return the ``ce_dataschema`` of a message type; the schema itself is ``contracts/schemas/<type>.json``."""
+    return f"urn:caseloop:schema:{type_name}"
+
+
 class Message(Value):
     """The data of one CloudEvent.
 
