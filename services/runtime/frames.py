@@ -1,0 +1,83 @@
+"""How do many messages stand in one outbox row?
+
+A row holds one version byte and then frames, one behind the other. A frame is a fixed part (lengths), three bytes for
+each header (which known name, how long its value), then the bytes themselves: topic, key, value, header values. The
+names of our own headers cost no space; a header with another name carries it in front of its value.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from struct import Struct
+from typing import NamedTuple
+
+VERSION = b"\x01"
+NAMES = (
+    "ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "ce_dataschema", "content-type",
+    "traceparent", "tracestate",
+)  # fmt: skip
+"""Known header names; only ever add at the end, rows of an older version may still be waiting."""
+_INDEX = {name: index for index, name in enumerate(NAMES)}
+_FOREIGN = 255
+_FIXED = Struct(">HHIB")
+_HEADERS = tuple(Struct(">" + "BH" * count) for count in range(64))
+
+
+class Frame(NamedTuple):
+    """A record as it will be published; the topic is still without a deployment's prefix."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: Sequence[tuple[str, bytes]]
+
+
+def pack(frames: Iterable[Frame]) -> bytes:
+    """Return the bytes of one outbox row."""
+    parts = [VERSION]
+    for topic, key, value, headers in frames:
+        lengths: list[int] = []
+        values: list[bytes] = []
+        for name, content in headers:
+            index = _INDEX.get(name, _FOREIGN)
+            carried = content if index != _FOREIGN else name.encode("ascii") + b":" + content
+            lengths += (index, len(carried))
+            values.append(carried)
+        name_of_topic = topic.encode("ascii")
+        parts += (
+            _FIXED.pack(len(name_of_topic), len(key), len(value), len(values)),
+            _HEADERS[len(values)].pack(*lengths),
+            name_of_topic,
+            key,
+            value,
+            *values,
+        )
+    return b"".join(parts)
+
+
+def unpack(row: bytes) -> Iterator[Frame]:
+    """Yield the frames of one outbox row in the order in which they were said."""
+    if row[:1] != VERSION:
+        message = f"an outbox row of version {row[:1]!r} cannot be read by this release"
+        raise ValueError(message)
+    position = 1
+    while position < len(row):
+        topic_size, key_size, value_size, count = _FIXED.unpack_from(row, position)
+        lengths = _HEADERS[count].unpack_from(row, position + _FIXED.size)
+        start = position + _FIXED.size + 3 * count
+        key_at = start + topic_size
+        value_at = key_at + key_size
+        position = value_at + value_size
+        headers = []
+        for at in range(0, 2 * count, 2):
+            index, size = lengths[at], lengths[at + 1]
+            headers.append(_header(index, row[position : position + size]))
+            position += size
+        yield Frame(
+            row[start:key_at].decode("ascii"), row[key_at:value_at], row[value_at : value_at + value_size], headers
+        )
+
+
+def _header(index: int, carried: bytes) -> tuple[str, bytes]:
+    if index != _FOREIGN:
+        return NAMES[index], carried
+    name, _, value = carried.partition(b":")
+    return name.decode("ascii"), value

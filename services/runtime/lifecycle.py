@@ -1,0 +1,103 @@
+"""Who owns the loops of a process, and how does it end?
+
+All loops live in one task group: the first that fails stops the rest and the process. Front loops take work in; back
+loops (relay, HTTP) end only after the last front loop has ended, so that what was decided is still said.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from services.runtime import metrics
+from services.runtime.database import AWAY, PASSING, is_transient
+from services.runtime.errors import StoppedError
+from services.runtime.logs import Log
+
+Loop = Callable[[asyncio.Event], Coroutine[None, None, None]]
+"""Runs until the event that it is given is set, then ends in good order."""
+
+PAUSE_SECONDS_FIRST = 0.25
+PAUSE_SECONDS_MAX = 5.0
+STEADY_SECONDS = 30.0
+"""A loop that ran this long has recovered: its next interruption waits the first pause again."""
+
+
+@dataclass(slots=True)
+class Lifecycle:
+    """The loops of one process, from start to stop."""
+
+    log: Log
+    stop_seconds: float
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Take nothing new in."""
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Nothing new comes any more: say what is left and end."""
+
+    async def run(self, front: Mapping[str, Loop], back: Mapping[str, Loop]) -> None:
+        """Run all loops until a signal or a failure; the failure of a loop comes out as it is."""
+        self._listen_to_signals()
+        try:
+            async with asyncio.TaskGroup() as group:
+                deadline = group.create_task(self._deadline(), name="deadline")
+                async with asyncio.TaskGroup() as givers:
+                    for name, loop in back.items():
+                        givers.create_task(self._owned(name, loop, self.closing), name=name)
+                    async with asyncio.TaskGroup() as takers:
+                        for name, loop in front.items():
+                            takers.create_task(self._owned(name, loop, self.stopping), name=name)
+                    self.closing.set()
+                deadline.cancel()
+        except BaseExceptionGroup as failures:
+            raise first_failure(failures) from None
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+
+    async def _deadline(self) -> None:
+        """End by force when an orderly stop takes too long: what is in hand is rolled back and redelivered."""
+        await self.stopping.wait()
+        self.log.info("stopping")
+        await asyncio.sleep(self.stop_seconds)
+        message = f"the orderly stop took longer than {self.stop_seconds:g} s; what was in hand will be done again"
+        raise StoppedError(message)
+
+    async def _owned(self, name: str, loop: Loop, until: asyncio.Event) -> None:
+        """Run a loop, again after a server was away; a bug comes through and stops the process."""
+        clock = asyncio.get_running_loop().time
+        pause = PAUSE_SECONDS_FIRST
+        while True:
+            began = clock()
+            try:
+                await loop(until)
+            except (*AWAY, *PASSING) as problem:
+                if not is_transient(problem):
+                    raise
+                metrics.LOOP_INTERRUPTIONS.labels(loop=name).inc()
+                self.log.warning("loop_interrupted", loop=name, problem=type(problem).__name__)
+            else:
+                if not until.is_set():
+                    message = f"the loop {name} ended by itself"
+                    raise StoppedError(message)
+                return
+            if until.is_set():
+                return
+            pause = PAUSE_SECONDS_FIRST if clock() - began > STEADY_SECONDS else min(pause * 2, PAUSE_SECONDS_MAX)
+            await wait(until, pause)
+
+
+async def wait(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for the event, at most so long, and tell whether it is set."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()
+
+
+def first_failure(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the failure that began it, out of groups in groups."""
+    inner = failures.exceptions[0]
+    return first_failure(inner) if isinstance(inner, BaseExceptionGroup) else inner

@@ -1,0 +1,97 @@
+"""How does a message get from a handler into the same transaction as the state it speaks of?
+
+One row per call and bucket, however many messages. Order per key holds, because a later transaction on the same key
+waits for the row lock of its state, and so takes its outbox id only after the earlier one committed.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from zlib import crc32
+
+from contracts.topics import RECORD_BYTES_MAX
+from services.runtime import envelope
+from services.runtime.database import Connection
+from services.runtime.errors import MessageTooLargeError
+from services.runtime.frames import Frame, pack
+from services.runtime.tracing import UNTRACED, Tracing
+from services.runtime.work import Outgoing
+
+BUCKETS = 16
+"""How many relays can share the work; fixed, since rows of an older release may still be waiting."""
+ROW_BYTES_MAX = 4_194_304
+"""Beyond this a call makes another row of the same bucket, so that a relay can read in small portions."""
+
+INSERT = """
+-- outbox.insert: what one transaction says, in the order in which it is to be said
+INSERT INTO outbox (bucket, frames)
+SELECT bucket, frames FROM unnest($1::smallint[], $2::bytea[]) WITH ORDINALITY AS said (bucket, frames, place)
+ORDER BY place
+"""
+
+
+def bucket_of(key: bytes) -> int:
+    """Return the bucket of a key: the same on every machine and in every release."""
+    return crc32(key) % BUCKETS
+
+
+async def append(
+    connection: Connection,
+    source: str,
+    outgoing: Sequence[Outgoing],
+    now: datetime,
+    tracing: Tracing = UNTRACED,
+) -> int:
+    """Store the messages for the relay inside the caller's transaction and return how many rows that took.
+
+    A message has the time of its cause, else ``now``, and continues the trace of its cause, else begins one.
+    ``MessageTooLargeError`` names the first message that no broker would take; nothing is stored then.
+    """
+    if not outgoing:
+        return 0
+    buckets: list[int] = []
+    rows: list[bytes] = []
+    for bucket, frames in _by_bucket(source, outgoing, now, tracing).items():
+        for portion in _portions(frames):
+            buckets.append(bucket)
+            rows.append(pack(portion))
+    await connection.execute(INSERT, buckets, rows)
+    return len(rows)
+
+
+def framed(source: str, said: Outgoing, now: datetime, tracing: Tracing) -> Frame:
+    """Return the record that says this; ``MessageTooLargeError`` when no broker would take it."""
+    message, cause = said.message, said.cause
+    value = message.value() if said.value is None else said.value
+    if len(value) > RECORD_BYTES_MAX:
+        detail = f"{type(message).__name__} has {len(value)} bytes, a record may have {RECORD_BYTES_MAX}"
+        raise MessageTooLargeError(detail)
+    topic = message.topic_name()
+    headers = envelope.seal(
+        message,
+        message_id=said.message_id,
+        source=source,
+        time=cause.time if cause else now,
+        traceparent=tracing.outgoing(cause.traceparent if cause else None, topic, str(said.message_id)),
+    )
+    return Frame(topic, message.key().encode(), value, headers)
+
+
+def _by_bucket(source: str, outgoing: Sequence[Outgoing], now: datetime, tracing: Tracing) -> dict[int, list[Frame]]:
+    frames: dict[int, list[Frame]] = {}
+    for said in outgoing:
+        frame = framed(source, said, now, tracing)
+        frames.setdefault(bucket_of(frame.key), []).append(frame)
+    return frames
+
+
+def _portions(frames: list[Frame]) -> list[list[Frame]]:
+    """Cut the frames of one bucket so that no row is much larger than ``ROW_BYTES_MAX``."""
+    portions: list[list[Frame]] = [[]]
+    size = 0
+    for frame in frames:
+        if size + len(frame.value) > ROW_BYTES_MAX and portions[-1]:
+            portions.append([])
+            size = 0
+        portions[-1].append(frame)
+        size += len(frame.value)
+    return portions

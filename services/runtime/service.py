@@ -1,0 +1,65 @@
+"""What does a service declare about itself, and how does ``python -m services.<name>`` run it?
+
+Importing this acts on nothing; :func:`run` does. Every reason not to start is one line on standard error that says what
+is wrong and how to fix it.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+from starlette.routing import BaseRoute
+
+from contracts.message import Message
+from contracts.policy import Policy, PolicyError, load_policy
+from services.runtime import configuration, journey, logs
+from services.runtime.context import LoopFactory, ServiceContext
+from services.runtime.errors import FAILED, WRONG_SETTINGS, CaseloopError, StartError
+from services.runtime.settings import Settings
+from services.runtime.work import Handler
+
+__all__ = ["LoopFactory", "Service", "ServiceContext", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a service's ``app`` declares."""
+
+    name: str
+    """Schema, consumer group, ``caseloop/<name>`` as source, database role."""
+    topics: tuple[str, ...]
+    """What it listens to, without the deployment's prefix."""
+    wants: frozenset[type[Message]]
+    """The types it handles; others of a known type are skipped without touching the value."""
+    handler_of: Callable[[Policy], Handler]
+    """Built once at the start with the loaded policy."""
+    settings: type[Settings] = Settings
+    """:class:`Settings`, or a class of the service's own that inherits from it."""
+    loops: tuple[LoopFactory, ...] = ()
+    routes: Callable[[ServiceContext], Sequence[BaseRoute]] | None = None
+
+
+def run(service: Service) -> None:
+    """Run the service until SIGTERM and exit: 0 after an orderly stop, 2 for wrong settings, 1 for all else."""
+    try:
+        settings = configuration.load(service.name, service.settings)
+        policy = _policy(settings.policy)
+        logs.quiet_libraries()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(journey.travel(service, settings, policy))
+    except CaseloopError as failure:
+        lines = failure.lines if isinstance(failure, StartError) else (str(failure),)
+        status = failure.exit_code if isinstance(failure, StartError) else FAILED
+        for line in lines:
+            sys.stderr.write(f"caseloop {service.name}: {line}\n")
+        sys.exit(status)
+
+
+def _policy(path: Path) -> Policy:
+    try:
+        return load_policy(path)
+    except PolicyError as problem:
+        raise StartError(str(problem), exit_code=WRONG_SETTINGS) from None
