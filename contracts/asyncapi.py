@@ -11,7 +11,10 @@ _HEADERS = {
     "required": ["ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "content-type"],
     "properties": {
         "ce_specversion": {"type": "string", "const": "1.0"},
-        "ce_id": {"type": "string", "description": "with ce_source the identity of the event: a repeat changes nothing"},
+        "ce_id": {
+            "type": "string",
+            "description": "with ce_source the identity of the event: a repeat changes nothing",
+        },
         "ce_source": {"type": "string"},
         "ce_type": {"type": "string"},
         "ce_time": {"type": "string", "format": "date-time"},

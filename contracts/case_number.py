@@ -11,7 +11,7 @@ _NUMBER = re.compile(r"(?<![0-9A-Za-z])([A-Z])([0-9A-Z]{5})-([0-9A-Z]{5})-([0-9A
 
 
 def case_number(case_id: UUID) -> str:
-    """Return the short, speakable number of a case, such as ``C4F7QX-92MKD-7K``: 50 bits of its id and two check digits.
+    """Return the short, speakable number, such as ``C4F7QX-92MKD-7K``: 50 bits of its id and two check digits.
 
     It is derived, so every service can name a case and verify a number without asking. 50 bits keep two of ten million
     cases apart with a chance above 95 %; look-ups by number therefore may return several.
@@ -35,7 +35,7 @@ def work_order_no(work_order_id: UUID) -> str:
 
 
 def parse_case_number(text: str) -> str | None:
-    """Return the first valid case number in a text, in its canonical spelling, or ``None``; typing errors do not pass."""
+    """Return the first valid case number in a text, spelt canonically, or ``None``; typing errors do not pass."""
     for found in _NUMBER.finditer(text):
         prefix, *groups, check = found.groups()
         digits = "".join(groups).upper().translate(_MISREAD)

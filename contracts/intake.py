@@ -74,7 +74,7 @@ class ConfirmationReply(Value):
 
 
 class ContactReceived(ContactMessage, type="caseloop.contact.received.v1"):
-    """A customer's (or agent's) words, understood: demands, an addition to a case, an answer, or no need yet (R3, R7, R8)."""
+    """A customer's (or agent's) words, understood: demands, an addition, an answer, or no need yet (R3, R7, R8)."""
 
     author: Literal["customer", "agent"]
     agent_id: Ref | None = None

@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Self
 from uuid import UUID, uuid5
 
 import orjson
+
 from contracts.values import Value
 
 NAMESPACE = UUID("6b1f1c1e-6a53-5d0e-9d0c-1f6a5c3d8a11")
@@ -24,7 +25,7 @@ class Message(Value):
     """The data of one CloudEvent.
 
     A subclass names its CloudEvents type with the class keyword ``type`` and inherits ``topic`` and ``key_field``.
-    Construction refuses unknown fields; :meth:`read` ignores them, so that a newer speaker does not stop an older reader.
+    Construction refuses unknown fields; :meth:`read` ignores them, so a newer speaker does not stop an older reader.
     """
 
     type: ClassVar[str] = ""

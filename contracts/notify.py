@@ -6,7 +6,20 @@ from uuid import UUID
 from pydantic import Field
 
 from contracts.message import Message
-from contracts.values import CallbackPurpose, Cause, Channel, Language, Moment, Name, Party, PersonalText, PolicyRef, Ref, Text, Value
+from contracts.values import (
+    CallbackPurpose,
+    Cause,
+    Channel,
+    Language,
+    Moment,
+    Name,
+    Party,
+    PersonalText,
+    PolicyRef,
+    Ref,
+    Text,
+    Value,
+)
 
 
 class Notification(Message):

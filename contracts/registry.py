@@ -26,5 +26,9 @@ def topics_of(message: type[Message]) -> tuple[str, ...]:
     """Return the topics that may carry this message, without a deployment's prefix."""
     if issubclass(message, channel.ChannelMessage):
         only_email = message is channel.EmailReceived
-        return ("channel.email",) if only_email else tuple(f"channel.{name}" for name in ("phone", "chat", "email", "social", "sms"))
+        return (
+            ("channel.email",)
+            if only_email
+            else tuple(f"channel.{name}" for name in ("phone", "chat", "email", "social", "sms"))
+        )
     return (message.topic,)

@@ -36,7 +36,9 @@ TOPICS: dict[str, Topic] = {
     topic.name: topic
     for topic in (
         *(
-            Topic(f"channel.{channel}", "conversation id", "outsiders", _WEEK, f"what happened on the channel {channel}")
+            Topic(
+                f"channel.{channel}", "conversation id", "outsiders", _WEEK, f"what happened on the channel {channel}"
+            )
             for channel in CHANNELS
         ),
         Topic("agents", "agent id", "outsiders", _WEEK, "profiles and presence", compacted=True),
@@ -47,6 +49,12 @@ TOPICS: dict[str, Topic] = {
         Topic("case.snapshots", "case id", "router", None, "the latest state of each case", compacted=True),
         Topic("followups", "case id", "followup", _MONTH, "clocks, promises, callbacks, surveys"),
         Topic("notifications", "case id", "notify", _MONTH, "what became of each message to a customer"),
-        Topic("channel.outbound", "conversation id, else recipient", "notify", _WEEK, "what a gateway should show, send or dial"),
+        Topic(
+            "channel.outbound",
+            "conversation id, else recipient",
+            "notify",
+            _WEEK,
+            "what a gateway should show, send or dial",
+        ),
     )
 }

@@ -14,7 +14,9 @@ TEXT_MAX = 65_536
 class Value(BaseModel):
     """A part of a message: frozen, closed for what we write (readers open it with ``extra="ignore"``)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
 
 
 def _to_utc(moment: datetime) -> datetime:
@@ -53,10 +55,25 @@ Band = Literal["critical", "high", "medium", "low"]
 Presence = Literal["available", "busy", "away", "offline"]
 Role = Literal["agent", "supervisor"]
 CaseState = Literal[
-    "new", "queued", "offered", "assigned", "waiting_customer", "waiting_department", "solved", "closed", "merged", "spam",
+    "new",
+    "queued",
+    "offered",
+    "assigned",
+    "waiting_customer",
+    "waiting_department",
+    "solved",
+    "closed",
+    "merged",
+    "spam",
 ]
 CallbackPurpose = Literal[
-    "requested", "waiting_too_long", "after_resolution", "promise", "recovery", "care", "retention",
+    "requested",
+    "waiting_too_long",
+    "after_resolution",
+    "promise",
+    "recovery",
+    "care",
+    "retention",
 ]
 CallOutcome = Literal["answered", "busy", "no_answer", "machine", "failed", "wrong_number", "agent_unavailable"]
 Relation = Literal["same_contact", "follow_up", "duplicate", "related", "parent", "child"]

@@ -6,7 +6,18 @@ from uuid import UUID
 from pydantic import Field
 
 from contracts.desk.command import Command
-from contracts.values import CallbackPurpose, Channel, Language, Moment, PersonalRef, PersonalText, Ref, Score, Text, Value
+from contracts.values import (
+    CallbackPurpose,
+    Channel,
+    Language,
+    Moment,
+    PersonalRef,
+    PersonalText,
+    Ref,
+    Score,
+    Text,
+    Value,
+)
 
 
 class Window(Value):

@@ -22,7 +22,15 @@ class Exclusion(Value):
     """Why agents could not take the case: the first rule that removed each."""
 
     rule: Literal[
-        "presence", "department", "role", "language", "skill", "capacity_channel", "capacity_total", "declined", "not_preferred",
+        "presence",
+        "department",
+        "role",
+        "language",
+        "skill",
+        "capacity_channel",
+        "capacity_total",
+        "declined",
+        "not_preferred",
     ]
     agent_ids: tuple[Ref, ...]
 

@@ -6,7 +6,19 @@ from uuid import UUID
 from pydantic import Field
 
 from contracts.router.event import CaseEvent
-from contracts.values import CallbackPurpose, CallOutcome, Channel, Moment, Name, PersonalRef, PersonalText, Priority, Ref, Score, Text
+from contracts.values import (
+    CallbackPurpose,
+    CallOutcome,
+    Channel,
+    Moment,
+    Name,
+    PersonalRef,
+    PersonalText,
+    Priority,
+    Ref,
+    Score,
+    Text,
+)
 
 
 class ClockWarned(CaseEvent, type="caseloop.case.clock_warned.v1"):

@@ -13,12 +13,31 @@ from contracts.message import Message, derived_id
 MOMENT = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 
 _BY_NAME: dict[str, Any] = {
-    "language": "zh-CN", "languages": ("zh-CN", "en"), "time_zone": "Asia/Shanghai", "phone": "+8613800005678",
-    "conversation_id": "chat-2026-11-02-0001", "agent_id": "a-17", "agent_number": "1017", "agent_name": "Li Wei",
-    "case_number": "C4F7QX-92MKD-7K", "category": "product_fault", "department": "technical_support", "text": "登录后页面白屏",
-    "hash": "ab" * 32, "previous_hash": "0" * 64, "start": "22:00", "end": "08:00", "code": "illegal_state",
-    "amount": "12.50", "currency": "CNY", "raw_base64": "RnJvbTogYUBleGFtcGxlLm9yZw==", "url": "https://files.example/1.png",
-    "media_type": "image/png", "milestone": "refund_issued", "clock": "resolution", "purpose": "requested",
+    "language": "zh-CN",
+    "languages": ("zh-CN", "en"),
+    "time_zone": "Asia/Shanghai",
+    "phone": "+8613800005678",
+    "conversation_id": "chat-2026-11-02-0001",
+    "agent_id": "a-17",
+    "agent_number": "1017",
+    "agent_name": "Li Wei",
+    "case_number": "C4F7QX-92MKD-7K",
+    "category": "product_fault",
+    "department": "technical_support",
+    "text": "登录后页面白屏",
+    "hash": "ab" * 32,
+    "previous_hash": "0" * 64,
+    "start": "22:00",
+    "end": "08:00",
+    "code": "illegal_state",
+    "amount": "12.50",
+    "currency": "CNY",
+    "raw_base64": "RnJvbTogYUBleGFtcGxlLm9yZw==",
+    "url": "https://files.example/1.png",
+    "media_type": "image/png",
+    "milestone": "refund_issued",
+    "clock": "resolution",
+    "purpose": "requested",
 }
 
 
@@ -53,7 +72,7 @@ def _choices(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a type
     return ()
 
 
-def _value(name: str, annotation: Any, lower: int = 1) -> Any:  # noqa: ANN401 - any value
+def _value(name: str, annotation: Any, lower: int = 1) -> Any:  # noqa: ANN401, C901, PLR0911 - one line per kind of type
     origin = get_origin(annotation)
     if origin is Annotated:
         return _value(name, get_args(annotation)[0], lower)

@@ -1,0 +1,90 @@
+"""Are the generated files what the registry says, and do they say what personal data is?"""
+
+import hashlib
+from typing import Any
+
+import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
+
+import contracts.generate
+from contracts.message import Message
+from contracts.registry import MESSAGES, topics_of
+from contracts.router import CaseProgressed, seal, verify_hash
+from contracts.schemas import schema_of
+from contracts.topics import TOPICS
+from tests.support.examples import example
+
+FREE_TEXT = {
+    "text",
+    "raw_base64",
+    "phone",
+    "display_name",
+    "told_customer",
+    "what",
+    "resolution",
+    "note_of_customer",
+}
+
+
+def test_generated_files_are_up_to_date() -> None:
+    stale = [
+        path.name
+        for path, text in contracts.generate.generated().items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
+    assert stale == [], "run `make generate` and commit the result"
+
+
+def test_every_topic_of_a_message_exists() -> None:
+    assert {topic for message in MESSAGES.values() for topic in topics_of(message)} == set(TOPICS)
+
+
+def _strings(schema: Any, defs: dict[str, Any], name: str = "") -> list[tuple[str, dict[str, Any]]]:  # noqa: ANN401 - any JSON
+    if isinstance(schema, list):
+        return [found for item in schema for found in _strings(item, defs, name)]
+    if not isinstance(schema, dict):
+        return []
+    here = [(name, schema)] if schema.get("type") == "string" else []
+    inner = [
+        found
+        for key, value in schema.items()
+        for found in (
+            [hit for field, part in value.items() for hit in _strings(part, defs, field)]
+            if key in ("properties", "$defs")
+            else _strings(value, defs, name)
+        )
+    ]
+    return here + inner
+
+
+@pytest.mark.parametrize("name", sorted(MESSAGES))
+def test_fields_that_hold_customers_words_or_numbers_are_marked_personal(name: str) -> None:
+    schema = schema_of(MESSAGES[name])
+    unmarked = [
+        field
+        for field, part in _strings(schema, schema.get("$defs", {}))
+        if field in FREE_TEXT and "const" not in part and "enum" not in part and not part.get("x-personal")
+    ]
+    assert unmarked == []
+
+
+@pytest.mark.parametrize("message", MESSAGES.values(), ids=lambda message: message.type)
+def test_our_bytes_are_the_canonical_form_of_rfc_8785(message: type[Message]) -> None:
+    value = example(message)
+    assert value.value() == rfc8785.dumps(value.model_dump(mode="json", exclude_none=True))
+
+
+@given(
+    st.text(alphabet=st.characters(exclude_categories=["Cs"])),
+    st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"])), max_size=3),
+)
+def test_the_hash_is_that_of_the_canonical_form_for_any_text(action: str, steps: list[str]) -> None:
+    event = example(CaseProgressed).model_copy(update={"action": action, "step": "".join(steps)})
+    assert isinstance(event, CaseProgressed)
+    value, digest = seal(event)
+    data = rfc8785.dumps(event.model_dump(mode="json", exclude_none=True, exclude={"hash"}))
+    assert CaseProgressed.read(value).hash == digest == hashlib.sha256(data).hexdigest()
+    assert verify_hash(value)
+    assert not verify_hash(value.replace(b'"version":1', b'"version":2'))
