@@ -145,7 +145,7 @@ async def _prepare(connection: Connection) -> None:
 
 
 async def _reset(connection: Connection) -> None:
-    """Save asyncpg's reset, a round trip per transaction: no session state is set, only a cut transaction leaves any."""
+    """Save asyncpg's reset, a round trip per transaction: only a transaction that was cut leaves anything behind."""
     if connection.is_in_transaction():
         await connection.reset()
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from services.runtime.errors import StartError
 
 if TYPE_CHECKING:
-    from asyncpg import Connection
+    from services.runtime.database import Connection
 
 SERVICES = Path(__file__).resolve().parents[1]
 
@@ -23,8 +23,8 @@ CREATE TABLE IF NOT EXISTS migrations (
     applied_at timestamptz NOT NULL DEFAULT now()
 )
 """
-LOCK = "SELECT pg_advisory_lock(hashtextextended(current_schema() || ':migrations', 0))"
-UNLOCK = "SELECT pg_advisory_unlock(hashtextextended(current_schema() || ':migrations', 0))"
+LOCK = "SELECT pg_advisory_lock(hashtextextended($1::text || ':migrations', 0))"
+UNLOCK = "SELECT pg_advisory_unlock(hashtextextended($1::text || ':migrations', 0))"
 LIST_APPLIED = "SELECT name, checksum FROM migrations"
 RECORD_APPLIED = "INSERT INTO migrations (name, checksum) VALUES ($1, $2)"
 HAS_RECORD = "SELECT to_regclass('migrations') IS NOT NULL"
@@ -55,11 +55,11 @@ async def migrate(connection: "Connection", service: str) -> list[str]:
     Safe to call from several processes at once: the second waits and finds nothing to do. The connection's
     ``search_path`` is the service's schema afterwards.
     """
-    if not await connection.fetchval(SCHEMA_EXISTS, service):
-        await connection.execute(await connection.fetchval(CREATE_SCHEMA, service))
-    await connection.execute(USE_SCHEMA, service)
-    await connection.execute(LOCK)
+    await connection.execute(LOCK, service)
     try:
+        if not await connection.fetchval(SCHEMA_EXISTS, service):
+            await connection.execute(await connection.fetchval(CREATE_SCHEMA, service))
+        await connection.execute(USE_SCHEMA, service)
         await connection.execute(CREATE_RECORD)
         missing = _missing(service, migrations_of(service), await _applied(connection))
         for migration in missing:
@@ -68,7 +68,7 @@ async def migrate(connection: "Connection", service: str) -> list[str]:
                 await connection.execute(migration.sql)
                 await connection.execute(RECORD_APPLIED, migration.name, migration.checksum)
     finally:
-        await connection.execute(UNLOCK)
+        await connection.execute(UNLOCK, service)
     return [migration.name for migration in missing]
 
 

@@ -2,8 +2,8 @@
 
 aiokafka's batch API (``create_batch``, ``send_batch``) keeps idempotence: producer id and sequence are stamped on a
 batch when the sender takes it (aiokafka 0.14, ``MessageAccumulator._pop_batch``), exactly as for single sends, at a
-fifth of the cost. Batches of one partition go one behind the other, each after the ack of the one before; so nothing overtakes a
-batch that was refused.
+fifth of the cost. Batches of one partition go one behind the other, each after the ack of the one before; so nothing
+overtakes a batch that was refused.
 """
 
 import asyncio
@@ -90,9 +90,12 @@ class KafkaPublisher:
             await self._discard(current)
         return Published(shipment.arrived(rows) if shipment else (), problem)
 
-    def connected(self) -> bool:
-        """Tell whether the brokers have been reached and nothing has failed since."""
-        return self._producer is not None
+    async def reachable(self) -> bool:
+        """Ask the brokers for metadata and tell whether they answered."""
+        try:
+            return bool(await (await self._started()).client.force_metadata_update())
+        except (KafkaError, OSError):
+            return False
 
     async def close(self) -> None:
         """Let go of the brokers; whatever is not acknowledged stays in the outbox."""

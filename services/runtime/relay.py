@@ -1,8 +1,9 @@
 """How do stored messages reach Kafka, in order per key and none lost?
 
 Oldest rows of the leased buckets are read, sent, and deleted after the ack. There is no cursor: ids are taken before
-the commit, so a row may appear behind a newer one. A crash between ack and delete, or a lease that ran out during a send,
-repeats messages and never reorders the first appearance of any: whoever owns the bucket begins with its oldest row.
+the commit, so a row may appear behind a newer one. A crash between ack and delete, or a lease that ran out during a
+send, repeats messages and never reorders the first appearance of any: whoever owns the bucket begins with its oldest
+row.
 """
 
 import asyncio

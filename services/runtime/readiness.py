@@ -1,0 +1,61 @@
+"""Can this process do its work at this moment, and if not, what is missing?"""
+
+from collections.abc import Mapping
+from functools import partial
+
+from services.runtime.context import ServiceContext
+from services.runtime.database import AWAY, Pool
+from services.runtime.errors import StartError
+from services.runtime.http import Check
+from services.runtime.migrations import missing_migrations
+from services.runtime.publishing import KafkaPublisher
+
+
+async def verify_migrations(pool: Pool, service: str) -> None:
+    """Raise ``StartError`` unless the schema of the service has every table of this release."""
+    async with pool.acquire() as connection:
+        missing = await missing_migrations(connection, service)
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise StartError(f"migration {missing[0]}{more} is missing in schema {service}; run `caseloop migrate`")
+
+
+def checks_of(context: ServiceContext, publisher: KafkaPublisher) -> Mapping[str, Check]:
+    """Return what ``/health/ready`` asks (interface.md 6)."""
+    return {
+        "postgres": partial(_postgres, context),
+        "kafka": partial(_kafka, publisher),
+        "migrations": partial(_migrations, context),
+        "policy": partial(_policy, context),
+        "loops": partial(_loops, context),
+    }
+
+
+async def _postgres(context: ServiceContext) -> str | None:
+    try:
+        await context.pool.fetchval("SELECT 1")
+    except AWAY as problem:
+        return f"away: {type(problem).__name__}"
+    return None
+
+
+async def _kafka(publisher: KafkaPublisher) -> str | None:
+    return None if await publisher.reachable() else "away"
+
+
+async def _migrations(context: ServiceContext) -> str | None:
+    try:
+        await verify_migrations(context.pool, context.service)
+    except StartError as lacking:
+        return str(lacking)
+    except AWAY:
+        return "unknown while PostgreSQL is away"
+    return None
+
+
+async def _policy(context: ServiceContext) -> str | None:
+    return None if context.policy.name else "the policy pack has no name"
+
+
+async def _loops(context: ServiceContext) -> str | None:
+    return "stopping" if context.stopping.is_set() else None

@@ -1,0 +1,1 @@
+"""Does storage keep its promise?"""

@@ -1,0 +1,1 @@
+"""Is the decision right?"""

@@ -1,0 +1,58 @@
+"""Do messages come out of an outbox row as they went in, and does each key always have the same bucket?"""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.runtime.frames import NAMES, Frame, pack, unpack
+from services.runtime.outbox import BUCKETS, ROW_BYTES_MAX, _portions, bucket_of
+
+TOPICS = st.sampled_from(["case.events", "contacts", "channel.outbound"])
+FOREIGN = st.from_regex(r"\Ax_[a-z]{1,20}\Z")
+HEADERS = st.lists(st.tuples(st.sampled_from(NAMES) | FOREIGN, st.binary(max_size=300)), max_size=20)
+FRAMES = st.builds(Frame, TOPICS, st.binary(max_size=300), st.binary(max_size=3000), HEADERS)
+
+
+@given(st.lists(FRAMES, max_size=20))
+def test_what_goes_in_comes_out_in_order(frames: list[Frame]) -> None:
+    assert list(unpack(pack(frames))) == frames
+
+
+def test_known_headers_cost_three_bytes_and_their_value() -> None:
+    bare = len(pack([Frame("contacts", b"k", b"v", [])]))
+
+    assert len(pack([Frame("contacts", b"k", b"v", [("ce_id", b"1234")])])) == bare + 3 + 4
+
+
+def test_rows_of_another_version_are_refused_and_not_misread() -> None:
+    with pytest.raises(ValueError, match="version"):
+        list(unpack(b"\x02" + pack([Frame("contacts", b"k", b"v", [])])[1:]))
+
+
+def test_the_names_of_headers_keep_their_places() -> None:
+    assert NAMES[:9] == (
+        "ce_specversion",
+        "ce_id",
+        "ce_source",
+        "ce_type",
+        "ce_time",
+        "ce_subject",
+        "ce_dataschema",
+        "content-type",
+        "traceparent",
+    )
+
+
+def test_buckets_are_the_same_for_ever() -> None:
+    assert [bucket_of(key) for key in (b"", b"a", b"case-1", b"case-2")] == [0, 3, 6, 12]
+    assert {bucket_of(str(number).encode()) for number in range(1000)} == set(range(BUCKETS))
+
+
+def test_a_row_is_cut_before_it_grows_large_and_keeps_the_order() -> None:
+    frames = [Frame("contacts", b"k", bytes([number]) * 1_000_000, []) for number in range(10)]
+
+    portions = _portions(frames)
+
+    assert [frame for portion in portions for frame in portion] == frames
+    assert all(sum(len(frame.value) for frame in portion) <= ROW_BYTES_MAX for portion in portions)
+    assert len(portions) == 3
