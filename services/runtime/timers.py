@@ -13,13 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 from uuid import UUID
 
+from services.runtime.database import Connection
 from services.runtime.work import TimerFired
-
-if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
 
 SCHEDULE_TIMERS = """
 -- Set or move timers; what the timer's older settings left in the parking lot is void.
@@ -97,9 +94,14 @@ class Firing:
 
     def __init__(self, fired: Iterable[TimerFired]) -> None:
         """Remember exact settings: id and generation."""
+        self._open: dict[UUID, int] = {}
+        self.begin(fired)
+
+    def begin(self, fired: Iterable[TimerFired]) -> None:
+        """Start a new try with these."""
         self._open = {timer.timer_id: timer.generation for timer in fired}
 
-    async def take(self, connection: "PoolConnectionProxy", timer_ids: Iterable[UUID]) -> None:
+    async def take(self, connection: Connection, timer_ids: Iterable[UUID]) -> None:
         """Delete those of ``timer_ids`` that are firing here, or raise :class:`TimerVoidError`."""
         ours = {timer_id: self._open.pop(timer_id) for timer_id in timer_ids if timer_id in self._open}
         if not ours:
@@ -108,7 +110,7 @@ class Firing:
         if gone != len(ours):
             raise TimerVoidError
 
-    async def take_rest(self, connection: "PoolConnectionProxy") -> None:
+    async def take_rest(self, connection: Connection) -> None:
         """Delete every timer that the handler did not touch, or raise :class:`TimerVoidError`."""
         await self.take(connection, list(self._open))
 
@@ -117,7 +119,7 @@ FIRING: ContextVar[Firing | None] = ContextVar("firing", default=None)
 """Set while a firing transaction runs its handler, which may set or cancel the very timers that are firing."""
 
 
-async def schedule(connection: "PoolConnectionProxy", timers: Sequence[Timer]) -> None:
+async def schedule(connection: Connection, timers: Sequence[Timer]) -> None:
     """Set these timers in the caller's transaction; one that exists is moved and its old setting is void.
 
     Of several with one id the last wins. ``payload`` holds texts, whole numbers and nulls (F2, S2).
@@ -136,7 +138,7 @@ async def schedule(connection: "PoolConnectionProxy", timers: Sequence[Timer]) -
     )
 
 
-async def cancel(connection: "PoolConnectionProxy", timer_ids: Sequence[UUID]) -> None:
+async def cancel(connection: Connection, timer_ids: Sequence[UUID]) -> None:
     """Remove these timers in the caller's transaction; after its commit they never fire. Unknown ids are no error."""
     if not timer_ids:
         return
@@ -144,7 +146,7 @@ async def cancel(connection: "PoolConnectionProxy", timer_ids: Sequence[UUID]) -
     await connection.execute(CANCEL_TIMERS, list(timer_ids))
 
 
-async def due(connection: "PoolConnectionProxy", until: datetime, limit: int) -> list[TimerFired]:
+async def due(connection: Connection, until: datetime, limit: int) -> list[TimerFired]:
     """Return the next timers due until then, without claiming them."""
     rows = await connection.fetch(LIST_DUE, until, limit)
     return [
@@ -153,13 +155,13 @@ async def due(connection: "PoolConnectionProxy", until: datetime, limit: int) ->
     ]
 
 
-async def still_set(connection: "PoolConnectionProxy", fired: Sequence[TimerFired]) -> set[UUID]:
+async def still_set(connection: Connection, fired: Sequence[TimerFired]) -> set[UUID]:
     """Return the ids whose setting is still in force."""
     rows = await connection.fetch(STILL_SET, [timer.timer_id for timer in fired], [timer.generation for timer in fired])
     return {row["timer_id"] for row in rows}
 
 
-async def _take_firing(connection: "PoolConnectionProxy", timer_ids: Iterable[UUID]) -> None:
+async def _take_firing(connection: Connection, timer_ids: Iterable[UUID]) -> None:
     firing = FIRING.get()
     if firing is not None:
         await firing.take(connection, timer_ids)

@@ -7,14 +7,11 @@ the time: the runtime has opened the transaction, removed the duplicates and rea
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from contracts.message import Message
 from contracts.values import Cause
-
-if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
+from services.runtime.database import Connection
 
 TIMERS_TOPIC = "timers"
 """The pretended topic of fired timers; no Kafka topic has this name."""
@@ -75,7 +72,7 @@ class Outgoing:
 class Work:
     """One transaction's worth of messages."""
 
-    connection: "PoolConnectionProxy"
+    connection: Connection
     """Inside the open transaction."""
     received: Sequence[Received]
     """In order per key, without duplicates."""

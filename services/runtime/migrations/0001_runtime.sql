@@ -42,10 +42,11 @@ CREATE TABLE parked (
     topic text NOT NULL,
     partition integer NOT NULL,
     record_offset bigint NOT NULL,
-    record_time timestamptz NOT NULL,
+    record_timestamp_ms bigint NOT NULL,
     record_key bytea,
+    key_hash bytea GENERATED ALWAYS AS (sha256(record_key)) STORED,
     record_value bytea,
-    header_names text[] NOT NULL,
+    header_names bytea[] NOT NULL,
     header_values bytea[] NOT NULL,
     timer_id uuid,
     status text NOT NULL CHECK (status IN ('retry', 'dead', 'retried', 'discarded')),
@@ -59,7 +60,7 @@ CREATE TABLE parked (
     CHECK (cardinality(header_names) = cardinality(header_values))
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 -- Order per key: who stands behind whom. It is empty nearly always, which makes the look-up of a healthy poll free.
-CREATE INDEX parked_waiting ON parked (topic, record_key, parked_id) WHERE status = 'retry';
+CREATE INDEX parked_waiting ON parked (topic, key_hash, parked_id) WHERE status = 'retry';
 CREATE INDEX parked_due ON parked (next_attempt_at) WHERE status = 'retry';
 CREATE INDEX parked_timer ON parked (timer_id) WHERE timer_id IS NOT NULL AND status IN ('retry', 'dead');
 CREATE INDEX parked_status ON parked (status, parked_id);

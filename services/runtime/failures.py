@@ -1,0 +1,74 @@
+"""What does a failure mean for the record that was in hand?"""
+
+import traceback
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import asyncpg
+
+from services.runtime.database import is_away, is_transient
+from services.runtime.endings import Dead, Reason, Retry
+from services.runtime.errors import PermanentError
+from services.runtime.parking import Backoff
+
+ROOT = Path(__file__).resolve().parents[2]
+
+UNFIT = (
+    asyncpg.DiskFullError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.OutOfMemoryError,
+)
+"""The server answers and cannot work: as good as away, and no record is to blame."""
+
+
+class PostgresAwayError(Exception):
+    """PostgreSQL cannot be reached or cannot work: nothing has an ending, try again when it is back."""
+
+
+class HandlerFailedError(Exception):
+    """The handler or one of its messages failed; the cause is chained."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a record did not get its effect."""
+
+    reason: Reason
+    detail: str
+    permanent: bool = False
+    code: str | None = None
+    """A reason code that the handler chose itself."""
+
+    def ending(self, attempt: int, backoff: Backoff, now: datetime) -> Retry | Dead:
+        """Return the ending after so many attempts, this one included."""
+        if self.permanent or attempt >= backoff.attempts_max:
+            return Dead(self.code or self.reason, self.detail, tried=True)
+        return Retry(self.reason, self.detail, backoff.next_attempt_at(attempt, now))
+
+
+def postgres_is_away(error: BaseException) -> bool:
+    """Tell whether the server is to blame; other errors of the operating system in a handler are bugs."""
+    if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
+        return False
+    return is_away(error) or isinstance(error, UNFIT)
+
+
+def judge(error: Exception) -> Failure:
+    """Return what a failure inside a transaction means; the detail names a class and a place and quotes nothing."""
+    cause = error.__cause__ if isinstance(error, HandlerFailedError) and error.__cause__ else error
+    detail = f"{type(cause).__name__} at {_place(cause)}"
+    if is_transient(cause):
+        return Failure("conflict", detail)
+    if isinstance(cause, PermanentError):
+        return Failure("handler_failed", detail, permanent=True, code=cause.reason)
+    return Failure("handler_failed", detail)
+
+
+def _place(error: BaseException) -> str:
+    """Return the innermost line of ours on the way to the failure."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_relative_to(ROOT) and ".venv" not in path.parts:
+            return f"{path.relative_to(ROOT)}:{frame.lineno}"
+    return "an unknown place"

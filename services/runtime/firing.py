@@ -1,0 +1,144 @@
+"""How does a timer that is due reach its handler, once?
+
+Candidates are read without a lock; one replica at a time fires (an advisory lock), the handler runs, and the exact settings
+are deleted last. A timer that was moved or cancelled meanwhile undoes the firing.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from contracts.message import derived_id
+from services.runtime import metrics, parking, timers
+from services.runtime.clock import Clock
+from services.runtime.database import Connection, Pool
+from services.runtime.lifecycle import wait
+from services.runtime.logs import Log
+from services.runtime.pieces import BusyError, Claimed, Entry, Park, Piece, halves
+from services.runtime.processing import Processing
+from services.runtime.records import Record
+from services.runtime.timers import Firing, TimerVoidError
+from services.runtime.work import TIMER_TYPE_PREFIX, TIMERS_TOPIC, Received, TimerFired
+
+BATCH_MAX = 500
+IDLE_SECONDS = 0.25
+"""How long at most nobody looks; a timer set by another replica is noticed within this time."""
+
+LOCK = """
+-- firing.lock: one replica fires at a time, and whether any record waits for its retry
+SELECT pg_try_advisory_xact_lock(hashtextextended(current_schema() || ':timers', 0)) AS locked,
+    EXISTS (SELECT FROM parked WHERE status = 'retry') AS waiting
+"""
+
+
+@dataclass(slots=True)
+class DueTimers:
+    """Timers whose time has come, fired together."""
+
+    fired: Sequence[TimerFired]
+    source: str
+    name: str = "timers"
+    firing: Firing | None = None
+
+    def __post_init__(self) -> None:
+        """Nothing is taken away yet."""
+        self.firing = Firing(())
+
+    async def claim(self, connection: Connection, now: datetime) -> Claimed:  # noqa: ARG002 - they were due when they were read
+        """Return those whose setting is still in force, or raise :class:`BusyError`."""
+        row = await connection.fetchrow(LOCK)
+        if row is None or not row["locked"]:
+            raise BusyError
+        in_force = await timers.still_set(connection, self.fired)
+        mine = [timer for timer in self.fired if timer.timer_id in in_force]
+        if self.firing is not None:
+            self.firing.begin(mine)
+        return Claimed([_entry(timer, self.source) for timer in mine], row["waiting"])
+
+    async def finish(
+        self, connection: Connection, handled: Sequence[Entry], parks: Sequence[Park], now: datetime,  # noqa: ARG002 - all are deleted
+    ) -> None:
+        """Delete exactly the settings that fired; park what did not end well."""
+        if self.firing is not None:
+            await self.firing.take_rest(connection)
+        if parks:
+            await parking.park(connection, parks, now)
+
+    def settled(self) -> None:
+        """Count them."""
+        metrics.TIMERS_FIRED.inc(len(self.fired))
+
+    def parts(self) -> Sequence[Piece]:
+        """Cut in halves."""
+        return [DueTimers(half, self.source) for half in halves(self.fired)] if len(self.fired) > 1 else ()
+
+
+async def timers_loop(
+    processing: Processing, pool: Pool, clock: Clock, wake: asyncio.Event, log: Log, stopping: asyncio.Event,
+) -> None:
+    """Fire timers until told to stop; sleeps until the next is due, at most ``IDLE_SECONDS``, or until woken."""
+    while not stopping.is_set():
+        wake.clear()
+        pause = await fire_due(processing, pool, clock, log)
+        if pause > 0:
+            await _sleep(pause, wake, stopping)
+
+
+async def fire_due(processing: Processing, pool: Pool, clock: Clock, log: Log) -> float:
+    """Fire what is due now, one batch, and return the seconds to wait before looking again (0: at once)."""
+    now = clock.now()
+    horizon = now + timedelta(seconds=IDLE_SECONDS)
+    async with pool.acquire() as connection:
+        upcoming = await timers.due(connection, horizon, BATCH_MAX)
+    fired = [timer for timer in upcoming if timer.due_at <= now]
+    if not fired:
+        return min((timer.due_at - now).total_seconds() for timer in upcoming) if upcoming else IDLE_SECONDS
+    try:
+        tally = await processing.settle(DueTimers(fired, processing.source))
+    except BusyError:
+        return IDLE_SECONDS
+    except TimerVoidError:
+        return 0.0
+    for timer in fired:
+        metrics.TIMER_LATE_SECONDS.observe((now - timer.due_at).total_seconds())
+    log.info("timers_fired", timers=tally.records, said=tally.said, parked=tally.retry + tally.dead)
+    return 0.0
+
+
+def open_timer(record: Record, source: str) -> Received:
+    """Return the fired timer that was parked in this record."""
+    members = json.loads(record.value or b"")
+    return _received(TimerFired(
+        members["kind"], members["key"], members["payload"], datetime.fromisoformat(members["due_at"]),
+        UUID(members["timer_id"]), members["generation"],
+    ), source)
+
+
+def _entry(timer: TimerFired, source: str) -> Entry:
+    members = {
+        "kind": timer.kind, "key": timer.key, "payload": dict(timer.payload),
+        "due_at": timer.due_at.astimezone(UTC).isoformat(), "timer_id": str(timer.timer_id), "generation": timer.generation,
+    }
+    milliseconds = int(timer.due_at.timestamp() * 1000)
+    record = Record(
+        TIMERS_TOPIC, -1, timer.generation, milliseconds, timer.key.encode(), json.dumps(members).encode(), (),
+    )
+    return Entry(record, _received(timer, source))
+
+
+def _received(timer: TimerFired, source: str) -> Received:
+    message_id = derived_id(timer.timer_id, timer.generation)
+    return Received(
+        message=timer, message_id=message_id, ce_id=str(message_id), source=source,
+        type=TIMER_TYPE_PREFIX + timer.kind, time=timer.due_at, traceparent=None,
+        topic=TIMERS_TOPIC, partition=-1, offset=timer.generation, key=timer.key,
+    )
+
+
+async def _sleep(seconds: float, wake: asyncio.Event, stopping: asyncio.Event) -> None:
+    """Wait for the next timer, a new one, or the end."""
+    if not stopping.is_set():
+        await wait(wake, seconds)

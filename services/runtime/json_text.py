@@ -1,0 +1,65 @@
+"""Does this text mean one thing only to every JSON reader?
+
+The wire models are read by a fast parser that takes the last of two equal names and accepts NaN. Where outsiders
+write, a text that two readers may understand differently is refused instead.
+"""
+
+import json
+from typing import Any, NoReturn
+
+Json = dict[str, Any] | list[Any] | str | int | float | bool | None
+
+
+class JsonTextError(ValueError):
+    """The text is not JSON, or not one unambiguous JSON; the message never quotes it."""
+
+
+def read_strictly(value: bytes) -> Json:
+    """Return the document; refuses bad UTF-8, repeated names, NaN, endless numbers and bottomless nesting."""
+    try:
+        return json.loads(value.decode(), object_pairs_hook=_object, parse_constant=_no_constant)  # type: ignore[no-any-return] - Json is what loads gives
+    except UnicodeDecodeError as error:
+        raise JsonTextError("not UTF-8") from error
+    except RecursionError as error:
+        raise JsonTextError("nested too deeply") from error
+    except json.JSONDecodeError as error:
+        problem = f"not JSON at line {error.lineno} column {error.colno}"
+        raise JsonTextError(problem) from error
+    except JsonTextError:
+        raise
+    except ValueError as error:
+        raise JsonTextError("a number has too many digits") from error
+
+
+def write(document: Json) -> bytes:
+    """Return the document as bytes that a strict parser judges again (lone surrogates stay escapes)."""
+    return json.dumps(document).encode()
+
+
+def nul_pointer(document: object, pointer: str = "") -> str | None:
+    """Return the JSON pointer of the first string with a NUL character, which PostgreSQL cannot hold."""
+    match document:
+        case str():
+            return pointer if "\0" in document else None
+        case dict():
+            for name, member in document.items():
+                found = f"{pointer}/*" if "\0" in name else nul_pointer(member, f"{pointer}/{name}")
+                if found is not None:
+                    return found
+        case list():
+            for position, member in enumerate(document):
+                found = nul_pointer(member, f"{pointer}/{position}")
+                if found is not None:
+                    return found
+    return None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise JsonTextError("a name stands twice in one object")
+    return members
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise JsonTextError("NaN and Infinity are not JSON")

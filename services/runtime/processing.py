@@ -1,0 +1,231 @@
+"""How do the records of one poll get their endings in one transaction?
+
+All of them or none. When the transaction fails it is settled again in parts, by partition, then in halves down to the
+single record, so that only the culprit is parked and its neighbours go on. Timers and retries take the same way.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import asyncpg
+
+from contracts.topics import TOPICS
+from services.runtime import inbox, metrics, outbox, parking
+from services.runtime.clock import Clock
+from services.runtime.database import PASSING, Connection, Pool
+from services.runtime.endings import Dead, Retry, Tally
+from services.runtime.envelope import Unreadable
+from services.runtime.errors import StoppedError
+from services.runtime.failures import Failure, HandlerFailedError, PostgresAwayError, judge, postgres_is_away
+from services.runtime.logs import Log
+from services.runtime.parking import Backoff
+from services.runtime.pieces import Entry, Park, Piece
+from services.runtime.timers import FIRING, TimerVoidError
+from services.runtime.tracing import UNTRACED, Tracing
+from services.runtime.work import Handler, Received, Work
+
+TRIES = 4
+"""How often a transaction is tried as it is before a conflict is taken apart."""
+PAUSE_SECONDS = 0.01
+ACQUIRE_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class Endings:
+    """What a transaction has found out about its entries."""
+
+    ready: list[tuple[Entry, Received]] = field(default_factory=list)
+    parks: list[Park] = field(default_factory=list)
+    skipped: list[Entry] = field(default_factory=list)
+    duplicates: list[Entry] = field(default_factory=list)
+
+    def handled(self) -> list[Entry]:
+        """Return every entry that need not be seen again."""
+        return [*(entry for entry, _ in self.ready), *self.skipped, *self.duplicates]
+
+
+@dataclass(slots=True)
+class Processing:
+    """Settles pieces of work for one service."""
+
+    pool: Pool
+    clock: Clock
+    source: str
+    handler: Handler
+    log: Log
+    backoff: Backoff = field(default_factory=Backoff)
+    dead_in_a_row_max: int = 200
+    tracing: Tracing = UNTRACED
+    committed: Callable[[], None] = lambda: None
+    """Told after each commit, so that relay and timers look at once."""
+    _dead_in_a_row: int = 0
+
+    async def settle(self, piece: Piece) -> Tally:
+        """Give every record of the piece its ending, stored in PostgreSQL, and return how they ended.
+
+        ``PostgresAwayError``, ``FencedError``, ``BusyError`` and ``TimerVoidError`` leave what was not committed without
+        an ending; ``StoppedError`` means that too many in a row failed.
+        """
+        outcome = await self._tried(piece, None)
+        if isinstance(outcome, Tally):
+            return outcome
+        parts = piece.parts()
+        if not parts:
+            return await self._parked(piece, outcome)
+        tally = Tally()
+        for part in parts:
+            tally.add(await self.settle(part))
+        return tally
+
+    async def _parked(self, piece: Piece, failure: Failure) -> Tally:
+        """Park the single record that failed alone."""
+        if failure.reason == "handler_failed":
+            self._count_dead(1)
+        outcome = await self._tried(piece, failure)
+        if isinstance(outcome, Failure):
+            raise PostgresAwayError(outcome.detail)
+        return outcome
+
+    async def _tried(self, piece: Piece, verdict: Failure | None) -> Tally | Failure:
+        for tries_left in reversed(range(TRIES)):
+            try:
+                return await self._transacted(piece, verdict)
+            except PASSING as error:
+                failure = judge(error)
+                if not tries_left:
+                    return failure
+            except (HandlerFailedError, asyncpg.PostgresError) as error:
+                if postgres_is_away(error):
+                    raise PostgresAwayError(type(error).__name__) from error
+                return judge(error)
+            except (OSError, asyncpg.InterfaceError) as error:
+                if postgres_is_away(error):
+                    raise PostgresAwayError(type(error).__name__) from error
+                raise
+            await asyncio.sleep(PAUSE_SECONDS * (TRIES - tries_left) * (0.5 + random.random()))  # noqa: S311 - rivals drift apart
+        raise AssertionError
+
+    async def _transacted(self, piece: Piece, verdict: Failure | None) -> Tally:
+        now = self.clock.now()
+        firing = FIRING.set(piece.firing)
+        try:
+            with metrics.TRANSACTION_SECONDS.time():
+                async with self._acquired() as connection, connection.transaction():
+                    claimed = await piece.claim(connection, now)
+                    blocked = await self._blocked(connection, claimed.entries) if claimed.waiting else set()
+                    endings = self._sorted(claimed.entries, blocked, verdict, now)
+                    said = await self._handled(connection, endings, now)
+                    await piece.finish(connection, endings.handled(), endings.parks, now)
+        finally:
+            FIRING.reset(firing)
+        piece.settled()
+        self.committed()
+        return self._observed(piece, endings, said)
+
+    async def _handled(self, connection: Connection, endings: Endings, now: datetime) -> int:
+        if not endings.ready:
+            return 0
+        fresh = await inbox.claim(connection, endings.ready, now)
+        if len(fresh) != len(endings.ready):
+            kept = {id(entry) for entry, _ in fresh}
+            endings.duplicates = [entry for entry, _ in endings.ready if id(entry) not in kept]
+            endings.ready = fresh
+        if not fresh:
+            return 0
+        work = Work(connection, [received for _, received in fresh], now)
+        with self.tracing.batch("process", self.source, (received.traceparent for received in work.received)):
+            return await self._said(work)
+
+    async def _said(self, work: Work) -> int:
+        try:
+            outgoing = await self.handler(work)
+            await outbox.append(work.connection, self.source, outgoing, work.now, self.tracing)
+        except (*PASSING, TimerVoidError):
+            raise
+        except Exception as error:
+            if postgres_is_away(error):
+                raise PostgresAwayError(type(error).__name__) from error
+            raise HandlerFailedError from error
+        return len(outgoing)
+
+    def _sorted(
+        self, entries: Sequence[Entry], blocked: set[tuple[str, bytes]], verdict: Failure | None, now: datetime,
+    ) -> Endings:
+        endings = Endings()
+        for entry in entries:
+            match entry.opened:
+                case None:
+                    endings.skipped.append(entry)
+                case Unreadable(reason, detail):
+                    endings.parks.append((entry, Dead(reason, detail)))
+                case Received() as received:
+                    if blocked and (entry.record.topic, entry.record.key) in blocked:
+                        endings.parks.append((entry, Retry("behind", "an earlier one waits", now, tried=False)))
+                    elif verdict is not None:
+                        endings.parks.append((entry, verdict.ending(entry.attempt + 1, self.backoff, now)))
+                    else:
+                        endings.ready.append((entry, received))
+        if not endings.ready and verdict is None:
+            self._count_dead(sum(_is_ours(entry) for entry, ending in endings.parks if isinstance(ending, Dead)))
+        return endings
+
+    async def _blocked(self, connection: Connection, entries: Sequence[Entry]) -> set[tuple[str, bytes]]:
+        keys = {(entry.record.topic, entry.record.key) for entry in entries if entry.record.key is not None}
+        return await parking.blocked(connection, keys) if keys else set()
+
+    def _count_dead(self, more: int) -> None:
+        """Stop the service before it parks everything: so many failures in a row are probably our deploy."""
+        self._dead_in_a_row += more
+        if self._dead_in_a_row >= self.dead_in_a_row_max:
+            raise StoppedError(f"{self._dead_in_a_row} records in a row failed and none succeeded: look at `caseloop parked list`")
+
+    def _observed(self, piece: Piece, endings: Endings, said: int) -> Tally:
+        if endings.ready:
+            self._dead_in_a_row = 0
+        retry = sum(isinstance(ending, Retry) for _, ending in endings.parks)
+        tally = Tally(
+            done=len(endings.ready), duplicate=len(endings.duplicates), retry=retry,
+            dead=len(endings.parks) - retry, skipped=len(endings.skipped), said=said,
+        )
+        metrics.BATCH_RECORDS.observe(tally.records)
+        for (topic, ending), count in _counted(endings).items():
+            metrics.RECORDS.labels(topic, ending).inc(count)
+        if endings.parks:
+            reasons = Counter(ending.reason for _, ending in endings.parks)
+            first, ending = endings.parks[0]
+            place = f"{first.record.topic}/{first.record.partition}/{first.record.offset}"
+            self.log.warning("parked", work=piece.name, reasons=dict(reasons), first=place, detail=ending.detail)
+        return tally
+
+    @asynccontextmanager
+    async def _acquired(self) -> AsyncIterator[Connection]:
+        try:
+            connection = await self.pool.acquire(timeout=ACQUIRE_SECONDS)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise PostgresAwayError(type(error).__name__) from error
+        try:
+            yield connection
+        finally:
+            await self.pool.release(connection)
+
+
+def _is_ours(entry: Entry) -> bool:
+    """Tell whether we are the only ones who could have written what cannot be read.
+
+    Anybody may write nonsense to a public door; if that counted, a flood of it would stop the service for good.
+    """
+    topic = TOPICS.get(entry.record.topic)
+    return topic is None or not topic.public_door
+
+
+def _counted(endings: Endings) -> Counter[tuple[str, str]]:
+    counted: Counter[tuple[str, str]] = Counter((entry.record.topic, "done") for entry, _ in endings.ready)
+    counted.update((entry.record.topic, "duplicate") for entry in endings.duplicates)
+    counted.update((entry.record.topic, "skipped") for entry in endings.skipped)
+    counted.update((entry.record.topic, "retry" if isinstance(ending, Retry) else "dead") for entry, ending in endings.parks)
+    return counted
