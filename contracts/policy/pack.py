@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from contracts.policy.calendars import Calendar
 from contracts.policy.classification import ClassificationPolicy
@@ -44,6 +44,14 @@ class Policy(Section):
     routing: RoutingPolicy
     followup: FollowupPolicy
     messages: MessagesPolicy
+
+    @field_validator("messages")
+    @classmethod
+    def _lint_messages(cls, messages: MessagesPolicy, info: ValidationInfo) -> MessagesPolicy:
+        """Refuse wording that lacks a language of the pack or a milestone of its vocabulary."""
+        vocabulary = info.data.get("vocabulary")
+        messages.lint(info.data.get("languages", ()), vocabulary.milestones if vocabulary else ())
+        return messages
 
     @property
     def ref(self) -> PolicyRef:
