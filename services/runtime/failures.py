@@ -9,7 +9,7 @@ import asyncpg
 
 from services.runtime.database import is_away, is_transient
 from services.runtime.endings import Dead, Reason, Retry
-from services.runtime.errors import PermanentError
+from services.runtime.errors import PermanentError, TransientError
 from services.runtime.parking import Backoff
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +22,11 @@ UNFIT = (
 """The server answers and cannot work: as good as away, and no record is to blame."""
 
 
-class PostgresAwayError(Exception):
+IMPATIENT = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
+"""Time has been lost already: take the work apart at once, so that only what is stuck waits."""
+
+
+class PostgresAwayError(TransientError):
     """PostgreSQL cannot be reached or cannot work: nothing has an ending, try again when it is back."""
 
 

@@ -1,7 +1,7 @@
 """How does a timer that is due reach its handler, once?
 
-Candidates are read without a lock; one replica at a time fires (an advisory lock), the handler runs, and the exact settings
-are deleted last. A timer that was moved or cancelled meanwhile undoes the firing.
+Candidates are read without a lock; one replica at a time fires (an advisory lock), the handler runs, and the exact
+settings are deleted last. A timer that was moved or cancelled meanwhile undoes the firing.
 """
 
 import asyncio
@@ -120,7 +120,8 @@ def open_timer(record: Record, source: str) -> Received:
 def _entry(timer: TimerFired, source: str) -> Entry:
     members = {
         "kind": timer.kind, "key": timer.key, "payload": dict(timer.payload),
-        "due_at": timer.due_at.astimezone(UTC).isoformat(), "timer_id": str(timer.timer_id), "generation": timer.generation,
+        "due_at": timer.due_at.astimezone(UTC).isoformat(), "timer_id": str(timer.timer_id),
+        "generation": timer.generation,
     }
     milliseconds = int(timer.due_at.timestamp() * 1000)
     record = Record(

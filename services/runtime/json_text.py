@@ -5,6 +5,7 @@ write, a text that two readers may understand differently is refused instead.
 """
 
 import json
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
@@ -17,7 +18,7 @@ class JsonTextError(ValueError):
 def read_strictly(value: bytes) -> Json:
     """Return the document; refuses bad UTF-8, repeated names, NaN, endless numbers and bottomless nesting."""
     try:
-        return json.loads(value.decode(), object_pairs_hook=_object, parse_constant=_no_constant)  # type: ignore[no-any-return] - Json is what loads gives
+        document: Json = json.loads(value.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
         raise JsonTextError("not UTF-8") from error
     except RecursionError as error:
@@ -29,6 +30,7 @@ def read_strictly(value: bytes) -> Json:
         raise
     except ValueError as error:
         raise JsonTextError("a number has too many digits") from error
+    return document
 
 
 def write(document: Json) -> bytes:
@@ -38,20 +40,16 @@ def write(document: Json) -> bytes:
 
 def nul_pointer(document: object, pointer: str = "") -> str | None:
     """Return the JSON pointer of the first string with a NUL character, which PostgreSQL cannot hold."""
-    match document:
-        case str():
-            return pointer if "\0" in document else None
-        case dict():
-            for name, member in document.items():
-                found = f"{pointer}/*" if "\0" in name else nul_pointer(member, f"{pointer}/{name}")
-                if found is not None:
-                    return found
-        case list():
-            for position, member in enumerate(document):
-                found = nul_pointer(member, f"{pointer}/{position}")
-                if found is not None:
-                    return found
-    return None
+    if isinstance(document, str):
+        return pointer if "\0" in document else None
+    members: Iterable[tuple[object, object]] = ()
+    if isinstance(document, dict):
+        if any("\0" in name for name in document):
+            return f"{pointer}/*"
+        members = document.items()
+    elif isinstance(document, list):
+        members = enumerate(document)
+    return next(filter(None, (nul_pointer(member, f"{pointer}/{name}") for name, member in members)), None)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

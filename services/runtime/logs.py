@@ -26,6 +26,7 @@ Event = Literal[
     "leases",
     "loop_interrupted",
     "transaction_retried",
+    "log_restarted",
 ]
 
 

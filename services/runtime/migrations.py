@@ -46,7 +46,8 @@ class Migration:
 
 def migrations_of(service: str) -> list[Migration]:
     """Return the runtime's migrations and then the service's own, each in the order of their numbers."""
-    return [_read(owner, path) for owner in ("runtime", service) for path in sorted((SERVICES / owner / "migrations").glob("*.sql"))]
+    folders = [(owner, SERVICES / owner / "migrations") for owner in ("runtime", service)]
+    return [_read(owner, path) for owner, folder in folders for path in sorted(folder.glob("*.sql"))]
 
 
 async def migrate(connection: "Connection", service: str) -> list[str]:
@@ -89,8 +90,8 @@ async def _applied(connection: "Connection") -> dict[str, str]:
 def _missing(service: str, wanted: list[Migration], applied: dict[str, str]) -> list[Migration]:
     changed = [m.name for m in wanted if applied.get(m.name, m.checksum) != m.checksum]
     if changed:
-        line = f"migration {changed[0]} of {service} was changed after it was applied: restore the file, put the change into a new one"
-        raise StartError(line)
+        line = f"migration {changed[0]} of {service} was changed after it was applied"
+        raise StartError(f"{line}: restore the file and put the change into a new one")
     return [migration for migration in wanted if migration.name not in applied]
 
 

@@ -1,7 +1,7 @@
 """Up to which record has each partition been settled, and who may move that mark?
 
-PostgreSQL is the authority. The mark is compared with the value that this process remembers, never with the offset of the
-first record (logs have holes): whoever finds another value has been overtaken by another owner and must not go on.
+PostgreSQL is the authority. The mark is compared with the value that this process remembers, never with the offset of
+the first record (logs have holes): whoever finds another value has been overtaken by another owner and must stop.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -152,7 +152,9 @@ async def discard(connection: Connection, parked_ids: Sequence[int], by: str, re
     return [row["parked_id"] for row in await connection.fetch(DISCARD, parked_ids, by, reason, now)]
 
 
-async def parked(connection: Connection, statuses: Sequence[str] = ("retry", "dead"), limit: int = 1000) -> list[Parked]:
+async def parked(
+    connection: Connection, statuses: Sequence[str] = ("retry", "dead"), limit: int = 1000,
+) -> list[Parked]:
     """Return the lot, oldest first; values are left out."""
     return [from_row(row) for row in await connection.fetch(LIST, statuses, limit)]
 

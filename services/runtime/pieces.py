@@ -33,7 +33,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a transaction may work on; ``waiting``: somewhere a record waits for its retry, so look who stands behind."""
+    """What a transaction may work on; ``waiting``: some record waits for its retry, so look who stands behind."""
 
     entries: Sequence[Entry]
     waiting: bool
@@ -45,10 +45,15 @@ Park = tuple[Entry, Retry | Dead]
 class Piece(Protocol):
     """Work for one transaction."""
 
-    name: str
-    """Says in logs and spans what kind of work it is."""
-    firing: Firing | None
-    """Timers that this transaction takes away last."""
+    @property
+    def name(self) -> str:
+        """Return the kind of work, for the log."""
+        ...
+
+    @property
+    def firing(self) -> Firing | None:
+        """Return the timers that this transaction takes away last."""
+        ...
 
     async def claim(self, connection: Connection, now: datetime) -> Claimed:
         """Make sure inside the transaction that the work is still ours, or raise."""

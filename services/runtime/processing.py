@@ -19,12 +19,12 @@ from services.runtime import inbox, metrics, outbox, parking
 from services.runtime.clock import Clock
 from services.runtime.database import PASSING, Connection, Pool
 from services.runtime.endings import Dead, Retry, Tally
-from services.runtime.envelope import Unreadable
 from services.runtime.errors import StoppedError
-from services.runtime.failures import Failure, HandlerFailedError, PostgresAwayError, judge, postgres_is_away
+from services.runtime.failures import IMPATIENT, Failure, HandlerFailedError, PostgresAwayError, judge, postgres_is_away
 from services.runtime.logs import Log
 from services.runtime.parking import Backoff
 from services.runtime.pieces import Entry, Park, Piece
+from services.runtime.refusal import Unreadable
 from services.runtime.timers import FIRING, TimerVoidError
 from services.runtime.tracing import UNTRACED, Tracing
 from services.runtime.work import Handler, Received, Work
@@ -32,6 +32,7 @@ from services.runtime.work import Handler, Received, Work
 TRIES = 4
 """How often a transaction is tried as it is before a conflict is taken apart."""
 PAUSE_SECONDS = 0.01
+FAILURES = (*PASSING, HandlerFailedError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 ACQUIRE_SECONDS = 10.0
 
 
@@ -68,8 +69,8 @@ class Processing:
     async def settle(self, piece: Piece) -> Tally:
         """Give every record of the piece its ending, stored in PostgreSQL, and return how they ended.
 
-        ``PostgresAwayError``, ``FencedError``, ``BusyError`` and ``TimerVoidError`` leave what was not committed without
-        an ending; ``StoppedError`` means that too many in a row failed.
+        ``PostgresAwayError``, ``FencedError``, ``BusyError`` and ``TimerVoidError`` leave what was not committed
+        without an ending; ``StoppedError`` means that too many in a row failed.
         """
         outcome = await self._tried(piece, None)
         if isinstance(outcome, Tally):
@@ -85,7 +86,7 @@ class Processing:
     async def _parked(self, piece: Piece, failure: Failure) -> Tally:
         """Park the single record that failed alone."""
         if failure.reason == "handler_failed":
-            self._count_dead(1)
+            self._stop_if_all_fail(1)
         outcome = await self._tried(piece, failure)
         if isinstance(outcome, Failure):
             raise PostgresAwayError(outcome.detail)
@@ -95,19 +96,15 @@ class Processing:
         for tries_left in reversed(range(TRIES)):
             try:
                 return await self._transacted(piece, verdict)
-            except PASSING as error:
-                failure = judge(error)
-                if not tries_left:
-                    return failure
-            except (HandlerFailedError, asyncpg.PostgresError) as error:
-                if postgres_is_away(error):
-                    raise PostgresAwayError(type(error).__name__) from error
-                return judge(error)
-            except (OSError, asyncpg.InterfaceError) as error:
-                if postgres_is_away(error):
-                    raise PostgresAwayError(type(error).__name__) from error
+            except PostgresAwayError:
                 raise
-            await asyncio.sleep(PAUSE_SECONDS * (TRIES - tries_left) * (0.5 + random.random()))  # noqa: S311 - rivals drift apart
+            except FAILURES as error:
+                if postgres_is_away(error):
+                    raise PostgresAwayError(type(error).__name__) from error
+                if not isinstance(error, PASSING) or isinstance(error, IMPATIENT) or not tries_left:
+                    return judge(error)
+            apart = 0.5 + random.random()  # noqa: S311 - lets rivals drift apart, guards nothing
+            await asyncio.sleep(PAUSE_SECONDS * (TRIES - tries_left) * apart)
         raise AssertionError
 
     async def _transacted(self, piece: Piece, verdict: Failure | None) -> Tally:
@@ -158,35 +155,33 @@ class Processing:
     ) -> Endings:
         endings = Endings()
         for entry in entries:
-            match entry.opened:
-                case None:
-                    endings.skipped.append(entry)
-                case Unreadable(reason, detail):
-                    endings.parks.append((entry, Dead(reason, detail)))
-                case Received() as received:
-                    if blocked and (entry.record.topic, entry.record.key) in blocked:
-                        endings.parks.append((entry, Retry("behind", "an earlier one waits", now, tried=False)))
-                    elif verdict is not None:
-                        endings.parks.append((entry, verdict.ending(entry.attempt + 1, self.backoff, now)))
-                    else:
-                        endings.ready.append((entry, received))
+            opened = entry.opened
+            if opened is None:
+                endings.skipped.append(entry)
+            elif isinstance(opened, Unreadable):
+                endings.parks.append((entry, Dead(opened.reason, opened.detail)))
+            elif (entry.record.topic, entry.record.key) in blocked:
+                endings.parks.append((entry, Retry("behind", "an earlier one waits", now, tried=False)))
+            elif verdict is None:
+                endings.ready.append((entry, opened))
+            else:
+                endings.parks.append((entry, verdict.ending(entry.attempt + 1, self.backoff, now)))
         if not endings.ready and verdict is None:
-            self._count_dead(sum(_is_ours(entry) for entry, ending in endings.parks if isinstance(ending, Dead)))
+            self._stop_if_all_fail(_failures(endings))
         return endings
 
     async def _blocked(self, connection: Connection, entries: Sequence[Entry]) -> set[tuple[str, bytes]]:
         keys = {(entry.record.topic, entry.record.key) for entry in entries if entry.record.key is not None}
         return await parking.blocked(connection, keys) if keys else set()
 
-    def _count_dead(self, more: int) -> None:
+    def _stop_if_all_fail(self, more: int) -> None:
         """Stop the service before it parks everything: so many failures in a row are probably our deploy."""
-        self._dead_in_a_row += more
-        if self._dead_in_a_row >= self.dead_in_a_row_max:
-            raise StoppedError(f"{self._dead_in_a_row} records in a row failed and none succeeded: look at `caseloop parked list`")
+        if more and self._dead_in_a_row + more >= self.dead_in_a_row_max:
+            total = self._dead_in_a_row + more
+            raise StoppedError(f"{total} records in a row failed and none succeeded: look at `caseloop parked list`")
 
     def _observed(self, piece: Piece, endings: Endings, said: int) -> Tally:
-        if endings.ready:
-            self._dead_in_a_row = 0
+        self._dead_in_a_row = 0 if endings.ready else self._dead_in_a_row + _failures(endings)
         retry = sum(isinstance(ending, Retry) for _, ending in endings.parks)
         tally = Tally(
             done=len(endings.ready), duplicate=len(endings.duplicates), retry=retry,
@@ -196,11 +191,14 @@ class Processing:
         for (topic, ending), count in _counted(endings).items():
             metrics.RECORDS.labels(topic, ending).inc(count)
         if endings.parks:
-            reasons = Counter(ending.reason for _, ending in endings.parks)
-            first, ending = endings.parks[0]
-            place = f"{first.record.topic}/{first.record.partition}/{first.record.offset}"
-            self.log.warning("parked", work=piece.name, reasons=dict(reasons), first=place, detail=ending.detail)
+            self._report(piece.name, endings.parks)
         return tally
+
+    def _report(self, work: str, parks: Sequence[Park]) -> None:
+        reasons = Counter(ending.reason for _, ending in parks)
+        first, detail = parks[0][0].record, parks[0][1].detail
+        place = f"{first.topic}/{first.partition}/{first.offset}"
+        self.log.warning("parked", work=work, reasons=dict(reasons), first=place, detail=detail)
 
     @asynccontextmanager
     async def _acquired(self) -> AsyncIterator[Connection]:
@@ -212,6 +210,14 @@ class Processing:
             yield connection
         finally:
             await self.pool.release(connection)
+
+
+def _failures(endings: Endings) -> int:
+    """Return how many of these a bug of ours may have caused."""
+    return sum(
+        ending.reason == "handler_failed" if isinstance(ending, Retry) else ending.tried or _is_ours(entry)
+        for entry, ending in endings.parks
+    )
 
 
 def _is_ours(entry: Entry) -> bool:
@@ -227,5 +233,6 @@ def _counted(endings: Endings) -> Counter[tuple[str, str]]:
     counted: Counter[tuple[str, str]] = Counter((entry.record.topic, "done") for entry, _ in endings.ready)
     counted.update((entry.record.topic, "duplicate") for entry in endings.duplicates)
     counted.update((entry.record.topic, "skipped") for entry in endings.skipped)
-    counted.update((entry.record.topic, "retry" if isinstance(ending, Retry) else "dead") for entry, ending in endings.parks)
+    for entry, ending in endings.parks:
+        counted[entry.record.topic, "retry" if isinstance(ending, Retry) else "dead"] += 1
     return counted

@@ -1,7 +1,7 @@
 """How does a service send itself a message that arrives at a chosen moment?
 
-``schedule`` and ``cancel`` are part of the transaction that calls them. Each setting of a timer gets a generation that is
-never given again, so that an old one is void and a timer set anew under an old id is a new message.
+``schedule`` and ``cancel`` are part of the transaction that calls them. Each setting of a timer gets a generation that
+is never given again, so that an old one is void and a timer set anew under an old id is a new message.
 
 Locks are taken in one order: first the rows of the business, then the rows of its timers. A firing transaction
 therefore locks its timers last (:class:`Firing`); were it to lock them first, it would meet a handler that
@@ -26,7 +26,8 @@ WITH given AS (
         AS g (timer_id, due_at, kind, key, payload)
     ORDER BY timer_id
 ), voided AS (
-    UPDATE parked SET status = 'discarded', detail = 'the timer was set anew', next_attempt_at = NULL, changed_at = now()
+    UPDATE parked
+    SET status = 'discarded', detail = 'the timer was set anew', next_attempt_at = NULL, changed_at = now()
     WHERE timer_id = ANY ($1::uuid[]) AND status IN ('retry', 'dead')
 )
 INSERT INTO timers (timer_id, due_at, generation, kind, key, payload)
@@ -39,7 +40,8 @@ ON CONFLICT (timer_id) DO UPDATE SET
 CANCEL_TIMERS = """
 -- Remove timers, also from the parking lot: after the commit they never fire.
 WITH voided AS (
-    UPDATE parked SET status = 'discarded', detail = 'the timer was cancelled', next_attempt_at = NULL, changed_at = now()
+    UPDATE parked
+    SET status = 'discarded', detail = 'the timer was cancelled', next_attempt_at = NULL, changed_at = now()
     WHERE timer_id = ANY ($1::uuid[]) AND status IN ('retry', 'dead')
 ), locked AS (
     SELECT timer_id FROM timers WHERE timer_id = ANY ($1::uuid[]) ORDER BY timer_id FOR UPDATE
@@ -52,7 +54,8 @@ DELETE_FIRED = """
 WITH fired AS (
     SELECT timer_id, generation FROM unnest($1::uuid[], $2::bigint[]) AS f (timer_id, generation)
 ), locked AS (
-    SELECT timers.timer_id FROM timers JOIN fired USING (timer_id, generation) ORDER BY timers.timer_id FOR UPDATE OF timers
+    SELECT timers.timer_id FROM timers JOIN fired USING (timer_id, generation)
+    ORDER BY timers.timer_id FOR UPDATE OF timers
 ), gone AS (
     DELETE FROM timers USING locked WHERE timers.timer_id = locked.timer_id RETURNING timers.timer_id
 )
@@ -150,7 +153,9 @@ async def due(connection: Connection, until: datetime, limit: int) -> list[Timer
     """Return the next timers due until then, without claiming them."""
     rows = await connection.fetch(LIST_DUE, until, limit)
     return [
-        TimerFired(row["kind"], row["key"], json.loads(row["payload"]), row["due_at"], row["timer_id"], row["generation"])
+        TimerFired(
+            row["kind"], row["key"], json.loads(row["payload"]), row["due_at"], row["timer_id"], row["generation"],
+        )
         for row in rows
     ]
 

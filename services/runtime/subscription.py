@@ -1,0 +1,246 @@
+"""Where does FastStream end?
+
+Here. It connects, joins the group, polls and stops; it decides nothing about offsets. A poll is handed over to the loop
+of :meth:`Subscription.run`, which settles it, so that a failure there ends the service instead of being swallowed.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka.message import FAKE_CONSUMER
+
+from services.runtime import kafka, metrics
+from services.runtime.consumer import Consumer
+from services.runtime.failures import PostgresAwayError
+from services.runtime.lifecycle import wait
+from services.runtime.logs import Log
+from services.runtime.offsets import FencedError
+from services.runtime.records import Partition, Record, Slice
+from services.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaConsumer
+    from faststream.kafka.subscriber.usecase import BatchSubscriber
+
+Poll = tuple[ConsumerRecord, ...]
+COMMIT_SECONDS = 2.0
+"""How often Kafka is told where we are; only lag tools look at it."""
+LOOK_SECONDS = 0.25
+PAUSE_SECONDS_FIRST = 0.05
+PAUSE_SECONDS_MAX = 2.0
+SESSION_MILLISECONDS = 10_000
+
+
+class Handover:
+    """One poll at a time, from FastStream's task to ours; the giver waits until the poll is settled."""
+
+    def __init__(self) -> None:
+        """Begin empty and open."""
+        self._poll: Poll | None = None
+        self._settled = asyncio.Event()
+        self._closed = False
+        self.arrived = asyncio.Event()
+        """Set when there is a poll, or another reason to look."""
+
+    async def give(self, poll: Poll) -> None:
+        """Hand a poll over and wait until it is done with; after the closing it is dropped: its offsets stay."""
+        if self._closed:
+            return
+        self._poll = poll
+        self._settled.clear()
+        self.arrived.set()
+        await self._settled.wait()
+
+    def take(self) -> Poll:
+        """Return what has been handed over, perhaps nothing."""
+        poll, self._poll = self._poll, None
+        return poll or ()
+
+    def done(self) -> None:
+        """Let the giver poll again."""
+        if self._poll is None:
+            self.arrived.clear()
+            self._settled.set()
+
+    def close(self) -> None:
+        """Take nothing more and let a waiting giver go."""
+        self._closed = True
+        self._poll = None
+        self._settled.set()
+
+
+class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no type hints
+    """The topics of one service, read by one member of its group."""
+
+    def __init__(self, settings: Settings, group: str, topics: Sequence[str], consumer: Consumer, log: Log) -> None:
+        """Prepare; nothing is connected before :meth:`run`."""
+        self._settings = settings
+        self._prefix = settings.topic_prefix
+        self._consumer = consumer
+        self._log = log
+        self._handover = Handover()
+        self._assigned: set[Partition] = set()
+        self._new: set[Partition] = set()
+        self._committed: dict[Partition, int] = {}
+        self._commit_at = 0.0
+        self._pause = PAUSE_SECONDS_FIRST
+        self._broker = KafkaBroker(
+            settings.kafka_bootstrap.split(","), security=kafka.faststream_security(settings), consumer_only=True,
+            allow_auto_create_topics=False, graceful_timeout=1.0, apply_types=False,
+            logger=logging.getLogger("faststream"), log_level=logging.DEBUG,
+            request_timeout_ms=kafka.REQUEST_MILLISECONDS * 2,
+        )
+        self._subscriber = self._subscribe(group, topics)
+
+    def _subscribe(self, group: str, topics: Sequence[str]) -> "BatchSubscriber":
+        subscriber = self._broker.subscriber(
+            *(self._prefix + topic for topic in topics), group_id=self._prefix + group, batch=True,
+            max_records=self._settings.batch_records_max,
+            batch_timeout_ms=round(self._settings.poll_wait_seconds * 1000), ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="earliest", no_reply=True, parser=_parse, decoder=_decode, listener=self,
+            fetch_max_bytes=self._settings.batch_bytes_max, session_timeout_ms=SESSION_MILLISECONDS,
+        )
+        if subscriber.ack_policy is not AckPolicy.MANUAL:
+            raise AssertionError(subscriber.ack_policy)
+        subscriber(self._receive)
+        return subscriber
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Settle polls until told to stop; what is in hand is finished, then the group is left.
+
+        Whatever is not known to pass by itself comes out of here and ends the service.
+        """
+        await self._broker.start()
+        try:
+            while not stopping.is_set():
+                await wait(self._handover.arrived, LOOK_SECONDS)
+                if not stopping.is_set():
+                    await self._turn(stopping)
+        finally:
+            self._handover.close()
+            await self._commit()
+            await self._broker.stop()
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Forget what is no longer ours; a transaction in hand is fenced if another owner is quicker."""
+        places = {self._place(each) for each in revoked}
+        self._assigned -= places
+        self._new -= places
+        self._consumer.forget(places)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Let the loop adopt them before it settles anything of them."""
+        self._assigned = {self._place(each) for each in assigned}
+        self._consumer.forget(self._assigned)
+        self._new = set(self._assigned)
+        self._handover.arrived.set()
+
+    async def _receive(self, message: Any) -> None:  # noqa: ANN401 - FastStream gives the decoded poll
+        await self._handover.give(message)
+
+    async def _turn(self, stopping: asyncio.Event) -> None:
+        """Adopt what is new, settle what has been handed over."""
+        poll = self._handover.take()
+        slices = self._sliced(poll)
+        try:
+            if self._new:
+                await self._adopt()
+            if slices:
+                await self._settle(slices)
+            self._pause = PAUSE_SECONDS_FIRST
+        except FencedError:
+            metrics.FENCED.inc(len(slices))
+            self._doubt(slices)
+        except (PostgresAwayError, OSError) as problem:
+            self._log.warning("poll_failed", problem=str(problem) or type(problem).__name__, again_seconds=self._pause)
+            self._doubt(slices)
+            await wait(stopping, self._pause)
+            self._pause = min(self._pause * 2, PAUSE_SECONDS_MAX)
+        finally:
+            self._handover.done()
+        await self._commit_lazily()
+
+    async def _adopt(self) -> None:
+        places = frozenset(self._new)
+        marks = await self._consumer.adopt(places)
+        self._new -= places
+        self._seek(marks.items())
+
+    async def _settle(self, slices: Sequence[Slice]) -> None:
+        began = asyncio.get_running_loop().time()
+        settled = await self._consumer.settle(slices)
+        self._seek(settled.seek.items())
+        tally = settled.tally
+        if tally.records:
+            self._log.info(
+                "batch", records=tally.records, done=tally.done, duplicate=tally.duplicate, skipped=tally.skipped,
+                retry=tally.retry, dead=tally.dead, said=tally.said,
+                milliseconds=round((asyncio.get_running_loop().time() - began) * 1000, 1),
+            )
+
+    def _doubt(self, slices: Sequence[Slice]) -> None:
+        """Nobody knows what was committed: read the marks again before going on."""
+        places = {each.place for each in slices}
+        self._consumer.forget(places)
+        self._new |= places & self._assigned
+        self._handover.arrived.set()
+
+    def _seek(self, marks: Iterable[tuple[Partition, int]]) -> None:
+        consumer = self._kafka()
+        for (topic, partition), offset in marks:
+            with suppress(IllegalStateError):
+                consumer.seek(TopicPartition(self._prefix + topic, partition), offset)
+
+    async def _commit_lazily(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._commit_at:
+            self._commit_at = now + COMMIT_SECONDS
+            await self._commit()
+
+    async def _commit(self) -> None:
+        """Tell Kafka where we are; if it does not listen, nothing is lost."""
+        marks = {place: mark for place, mark in self._consumer.marks.items() if place in self._assigned and mark}
+        if marks == self._committed or not marks:
+            return
+        wanted = {TopicPartition(self._prefix + topic, partition): mark for (topic, partition), mark in marks.items()}
+        with suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(1.0):
+                await self._kafka().commit(wanted)
+            self._committed = marks
+
+    def _kafka(self) -> "AIOKafkaConsumer":
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            raise AssertionError("the subscription is not running")
+        return consumer
+
+    def _place(self, each: TopicPartition) -> Partition:
+        return each.topic.removeprefix(self._prefix), each.partition
+
+    def _sliced(self, poll: Poll) -> list[Slice]:
+        """Return a slice per partition; aiokafka gives each partition's records together and in order."""
+        prefix = len(self._prefix)
+        return [
+            Slice(topic[prefix:], partition, [
+                Record(topic[prefix:], partition, each.offset, each.timestamp, each.key, each.value, each.headers)
+                for each in records
+            ])
+            for (topic, partition), records in groupby(poll, key=lambda each: (each.topic, each.partition))
+        ]
+
+
+async def _parse(poll: Poll) -> KafkaMessage:
+    """Hand the bytes through; FastStream's own parser fails on a header without a value."""
+    return KafkaMessage(body=b"", raw_message=poll, consumer=FAKE_CONSUMER)
+
+
+async def _decode(message: KafkaMessage) -> Poll:
+    return message.raw_message
