@@ -1,0 +1,98 @@
+"""Where do a case's clocks and messages stand after what followup and notify said?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from contracts import followup, notify
+
+_CLOCK_STATES: dict[type[followup.ClockMessage], str] = {
+    followup.ClockStarted: "running",
+    followup.ClockResumed: "running",
+    followup.ClockWarning: "running",
+    followup.ClockPaused: "paused",
+    followup.ClockMet: "met",
+    followup.ClockBroken: "breached",
+    followup.ClockCancelled: "cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """One clock of a case; ``due_at`` is the last known moment at which it runs out."""
+
+    clock_id: UUID
+    case_id: UUID
+    clock: str
+    promise_id: UUID | None
+    state: str
+    percent: int | None
+    target_seconds: int
+    elapsed_seconds: int
+    business_seconds: int
+    due_at: datetime | None
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message to a customer."""
+
+    delivery_id: UUID
+    case_id: UUID
+    purpose: str
+    channel: str
+    milestone: str | None
+    state: str
+    provider: str | None
+    reason: str | None
+    changed_at: datetime
+
+
+def clocks_after(said: Iterable[followup.ClockMessage]) -> list[Clock]:
+    """Return the last standing of each clock, in the order of their ids so that writers never lock crosswise."""
+    standing: dict[UUID, Clock] = {}
+    for message in said:
+        before = standing.get(message.clock_id)
+        after = _clock(message)
+        if before is not None and after.due_at is None:
+            after = replace(after, due_at=before.due_at)
+        standing[message.clock_id] = after
+    return [standing[clock_id] for clock_id in sorted(standing)]
+
+
+def _clock(message: followup.ClockMessage) -> Clock:
+    return Clock(
+        clock_id=message.clock_id,
+        case_id=message.case_id,
+        clock=message.clock,
+        promise_id=message.promise_id,
+        state=_CLOCK_STATES[type(message)],
+        percent=message.percent if isinstance(message, followup.ClockWarning) else None,
+        target_seconds=message.target_seconds,
+        elapsed_seconds=message.elapsed_seconds,
+        business_seconds=message.business_seconds,
+        due_at=message.due_at,
+        changed_at=message.occurred_at,
+    )
+
+
+def deliveries_after(said: Iterable[notify.Notification]) -> list[Delivery]:
+    """Return the last standing of each message to a customer, in the order of their ids."""
+    standing = {message.delivery_id: _delivery(message) for message in said}
+    return [standing[delivery_id] for delivery_id in sorted(standing)]
+
+
+def _delivery(message: notify.Notification) -> Delivery:
+    return Delivery(
+        delivery_id=message.delivery_id,
+        case_id=message.case_id,
+        purpose=message.purpose,
+        channel=message.channel,
+        milestone=message.milestone,
+        state=message.type.removeprefix("caseloop.notification.").removesuffix(".v1"),
+        provider=message.provider,
+        reason=message.reason,
+        changed_at=message.occurred_at,
+    )

@@ -1,0 +1,167 @@
+"""Which pages does desk have, and what does a wrong question get as an answer?"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never, cast, get_args
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from contracts.values import rfc3339
+from services.desk import exports, pages, queries
+from services.desk.domain.board import Board
+from services.desk.domain.tables import TABLES, Departments, TableName
+from services.desk.domain.wording import WORDINGS, Wording
+from services.runtime.database import Connection, Pool
+from services.runtime.service import ServiceContext
+
+PAGE_MAX = 500
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+class _QuestionError(Exception):
+    """The question cannot be answered; the text says what is wrong with it."""
+
+    def __init__(self, status: int, problem: str) -> None:
+        super().__init__(problem)
+        self.status = status
+
+
+def routes_of(context: ServiceContext) -> Sequence[BaseRoute]:
+    """Return desk's pages over the read model; all only read."""
+    departments = {name: department.title for name, department in context.policy.departments.items()}
+    answers = _Answers(context.pool, departments)
+    return [
+        Route("/api/cases", _answered(answers.board)),
+        Route("/api/cases/{named}", _answered(answers.case)),
+        Route("/api/cases/{named}/why", _answered(answers.why)),
+        Route("/api/export/{table}", _answered(answers.export)),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """The pages and what they need."""
+
+    pool: Pool
+    departments: Departments
+
+    async def board(self, request: Request) -> Response:
+        wanted = _filter(request)
+        async with self.pool.acquire() as connection:
+            found = await queries.list_cases(connection, wanted)
+        last = found[-1][0] if found and len(found) == wanted.limit else None
+        place = f"{rfc3339(last.opened_at)},{last.case_id}" if last else None
+        return _json({"cases": [pages.board_item(*each) for each in found], "next": place})
+
+    async def case(self, request: Request) -> Response:
+        async with self.pool.acquire() as connection:
+            return _json(await pages.whole_case(connection, await _case(connection, request)))
+
+    async def why(self, request: Request) -> Response:
+        async with self.pool.acquire() as connection:
+            return _json(await pages.why(connection, await _case(connection, request)))
+
+    async def export(self, request: Request) -> Response:
+        table, format_, wording, zone = _export(request)
+        return await _exported(table, format_, self._rows(table, wording), wording, zone)
+
+    async def _rows(self, table: TableName, wording: Wording) -> exports.Pages:
+        async with self.pool.acquire() as connection:
+            async for page in _pages(connection, table, self.departments, wording):
+                yield page
+
+
+def _pages(connection: Connection, table: TableName, departments: Departments, wording: Wording) -> exports.Pages:
+    match table:
+        case "demands":
+            return queries.demands(connection, departments, wording)
+        case "process":
+            return queries.process(connection)
+        case "followups":
+            return queries.followups(connection, wording)
+        case _:
+            assert_never(table)
+
+
+def _answered(answer: Answer) -> Answer:
+    async def told(request: Request) -> Response:
+        try:
+            return await answer(request)
+        except _QuestionError as problem:
+            return _json({"error": str(problem)}, problem.status)
+
+    return told
+
+
+async def _exported(
+    table: TableName,
+    format_: exports.Format,
+    rows: exports.Pages,
+    wording: Wording,
+    zone: ZoneInfo,
+) -> Response:
+    headers = {"content-disposition": f'attachment; filename="{table}.{format_}"'}
+    media_type = exports.MEDIA_TYPES[format_]
+    if format_ == "xlsx":
+        return Response(await exports.workbook_of(table, rows, wording, zone), headers=headers, media_type=media_type)
+    lines = exports.csv_of(table, rows, wording, zone) if format_ == "csv" else exports.json_of(table, rows)
+    return StreamingResponse(lines, headers=headers, media_type=media_type)
+
+
+async def _case(connection: Connection, request: Request) -> Board:
+    named = request.path_params["named"]
+    found = await queries.find_cases(connection, named)
+    if len(found) > 1:
+        raise _QuestionError(
+            409,
+            f"several cases have the number {named}: ask for one of {', '.join(str(each.case_id) for each in found)}",
+        )
+    if not found:
+        raise _QuestionError(404, "no such case: give the id or the number of a case, as the board shows it")
+    return found[0]
+
+
+def _filter(request: Request) -> queries.Filter:
+    asked = request.query_params
+    try:
+        moment, _, case_id = asked.get("before", "").partition(",")
+        return queries.Filter(
+            state=asked.get("state"),
+            department=asked.get("department"),
+            agent_id=asked.get("agent_id"),
+            customer_id=UUID(asked["customer_id"]) if "customer_id" in asked else None,
+            before=(datetime.fromisoformat(moment), UUID(case_id)) if moment else None,
+            limit=min(max(int(asked.get("limit", "50")), 1), PAGE_MAX),
+        )
+    except ValueError:
+        problem = f"customer_id is a UUID, limit a number up to {PAGE_MAX}, before what an earlier answer gave as next"
+        raise _QuestionError(400, problem) from None
+
+
+def _export(request: Request) -> tuple[TableName, exports.Format, Wording, ZoneInfo]:
+    table, asked = request.path_params["table"], request.query_params
+    format_, wording, zone = asked.get("format", "csv"), asked.get("language", "en"), asked.get("time_zone", "UTC")
+    if table not in TABLES:
+        raise _QuestionError(404, f"no such table: ask for {', '.join(TABLES)}")
+    if format_ not in get_args(exports.Format):
+        raise _QuestionError(400, f"format is one of {', '.join(get_args(exports.Format))}")
+    if wording not in WORDINGS:
+        raise _QuestionError(400, f"language is one of {', '.join(WORDINGS)}")
+    try:
+        return table, cast("exports.Format", format_), wording, ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise _QuestionError(400, "time_zone is a name such as Asia/Shanghai") from None
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(value, default=_plain), status_code=status, media_type="application/json")
+
+
+def _plain(value: object) -> str:
+    return rfc3339(value) if isinstance(value, datetime) else str(value)
