@@ -17,6 +17,7 @@ from services.runtime import http, kafka, readiness, tracing
 from services.runtime.clock import SystemClock
 from services.runtime.context import LoopFactory, ServiceContext
 from services.runtime.database import open_pool
+from services.runtime.front import front_loops
 from services.runtime.leases import Leases
 from services.runtime.lifecycle import Lifecycle, Loop
 from services.runtime.logs import Log
@@ -78,7 +79,8 @@ def _relay(context: ServiceContext, publisher: KafkaPublisher) -> Relay:
 
 
 def _front(service: "Service", context: ServiceContext) -> Mapping[str, Loop]:
-    return {getattr(factory, "__name__", "loop"): _bound(factory, context) for factory in service.loops}
+    own = {getattr(factory, "__name__", "loop"): _bound(factory, context) for factory in service.loops}
+    return {**front_loops(service, context), **own}
 
 
 def _bound(factory: LoopFactory, context: ServiceContext) -> Loop:
