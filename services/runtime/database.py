@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import orjson
@@ -66,7 +66,10 @@ def _is_misuse(error: BaseException) -> bool:
 def address(dsn: str) -> str:
     """Return host, port and database of a DSN and nothing secret."""
     parts = urlsplit(dsn)
-    return f"{parts.hostname or 'the local socket'}:{parts.port or 5432}{parts.path}"
+    extra = parse_qs(parts.query)
+    host = parts.hostname or extra.get("host", ["the local socket"])[0]
+    port = parts.port or extra.get("port", ["5432"])[0]
+    return f"{host}:{port}{parts.path}"
 
 
 @asynccontextmanager

@@ -73,6 +73,11 @@ class Lifecycle:
             began = clock()
             try:
                 await loop(until)
+            except asyncio.CancelledError:
+                if _is_cancelled_from_outside():
+                    raise
+                # A library let its own cancellation escape; a task group would take that for an end in good order.
+                raise StoppedError(f"the loop {name} was cancelled from inside") from None
             except (*AWAY, *PASSING) as problem:
                 if not is_transient(problem):
                     raise
@@ -87,6 +92,11 @@ class Lifecycle:
                 return
             pause = PAUSE_SECONDS_FIRST if clock() - began > STEADY_SECONDS else min(pause * 2, PAUSE_SECONDS_MAX)
             await wait(until, pause)
+
+
+def _is_cancelled_from_outside() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def wait(event: asyncio.Event, seconds: float) -> bool:

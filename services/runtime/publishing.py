@@ -9,6 +9,7 @@ overtakes a batch that was refused.
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
@@ -176,16 +177,18 @@ async def _deliver_chain(
 async def _abandon(producer: AIOKafkaProducer) -> None:
     """End a producer now, without the flush of ``stop()``: with idempotence that would wait out the whole outage.
 
-    aiokafka has no public way to do this (0.14): its sender is cancelled, so that nothing of what we will send again
-    with the next producer still leaves with this one, and the waiting futures are failed, so that ``stop()`` ends.
+    aiokafka has no public way to do this (0.14). Its sender is cancelled, so that nothing of what we will send again
+    with the next producer still leaves with this one; the waiting futures are failed, so that ``stop()`` ends. The sender
+    must have ended before ``stop()``, which would cancel it once more and so cancel us.
     """
     sender = producer._sender.sender_task  # noqa: SLF001 - see above
-    if sender is not None:
-        sender.cancel()
     producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001 - see above
-    try:
-        async with asyncio.timeout(_STOP_SECONDS):
-            await producer.client.close()
-            await producer.stop()
-    except (TimeoutError, KafkaError, OSError):
-        return
+    with suppress(KafkaError, OSError):
+        if sender is not None:
+            sender.cancel()
+        await producer.client.close()
+        if sender is not None:
+            await asyncio.wait([sender], timeout=_STOP_SECONDS)
+        if sender is None or sender.done():
+            async with asyncio.timeout(_STOP_SECONDS):
+                await producer.stop()

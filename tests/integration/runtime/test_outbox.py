@@ -1,0 +1,69 @@
+"""Does the outbox hold what a transaction said, in order, and nothing of one that failed?"""
+
+import asyncpg
+import pytest
+
+from contracts.topics import RECORD_BYTES_MAX
+from services.runtime import outbox
+from services.runtime.errors import MessageTooLargeError
+from services.runtime.frames import unpack
+from services.runtime.work import Outgoing
+from tests.support.floor import CASES, NOW, migrated_pool, milestone, settings_for
+
+SOURCE = "caseloop/test"
+
+
+async def test_a_call_makes_one_row_per_bucket_and_keeps_the_order(postgres_dsn: str, kafka_bootstrap: str) -> None:
+    said = [milestone(case, number) for number in range(5) for case in CASES]
+    async with migrated_pool(settings_for(postgres_dsn, kafka_bootstrap)) as pool, pool.acquire() as connection:
+        rows = await outbox.append(connection, SOURCE, said, NOW)
+        stored = await connection.fetch("SELECT bucket, frames FROM outbox ORDER BY id")
+
+    assert len(stored) == rows == len({row["bucket"] for row in stored})
+    for row in stored:
+        frames = list(unpack(row["frames"]))
+        assert {outbox.bucket_of(frame.key) for frame in frames} == {row["bucket"]}
+    for case in CASES:
+        frames = [frame for row in stored for frame in unpack(row["frames"]) if frame.key == str(case).encode()]
+        assert [dict(frame.headers)["ce_id"].decode() for frame in frames] == [
+            str(milestone(case, number).message_id) for number in range(5)
+        ]
+
+
+async def test_a_transaction_that_fails_says_nothing(postgres_dsn: str, kafka_bootstrap: str) -> None:
+    async with migrated_pool(settings_for(postgres_dsn, kafka_bootstrap)) as pool, pool.acquire() as connection:
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            async with connection.transaction():
+                await outbox.append(connection, SOURCE, [milestone(CASES[0], 1)], NOW)
+                await connection.execute("SELECT 1 / 0")
+
+        assert await connection.fetchval("SELECT count(*) FROM outbox") == 0
+
+
+async def test_a_message_that_no_broker_takes_is_refused_before_anything_is_stored(
+    postgres_dsn: str,
+    kafka_bootstrap: str,
+) -> None:
+    good = milestone(CASES[0], 1)
+    large = Outgoing(good.message, good.message_id, value=b"x" * (RECORD_BYTES_MAX + 1))
+    async with migrated_pool(settings_for(postgres_dsn, kafka_bootstrap)) as pool, pool.acquire() as connection:
+        with pytest.raises(MessageTooLargeError, match="ReachMilestone has 1048577 bytes") as refused:
+            await outbox.append(connection, SOURCE, [good, large], NOW)
+
+        assert refused.value.reason == "too_large"
+        assert await connection.fetchval("SELECT count(*) FROM outbox") == 0
+
+
+async def test_json_comes_and_goes_as_values_and_sessions_have_their_limits(
+    postgres_dsn: str,
+    kafka_bootstrap: str,
+) -> None:
+    settings = settings_for(postgres_dsn, kafka_bootstrap, statement_timeout_seconds=0.2)
+    value = {"text": "登录", "numbers": [1, 2], "none": None}
+    async with migrated_pool(settings) as pool:
+        assert await pool.fetchval("SELECT $1::jsonb", value) == value
+        assert await pool.fetchval("SELECT $1::json", value) == value
+        assert await pool.fetchval("SHOW idle_in_transaction_session_timeout") == "15s"
+        assert await pool.fetchval("SHOW lock_timeout") == "5s"
+        with pytest.raises(asyncpg.QueryCanceledError):
+            await pool.fetchval("SELECT pg_sleep(5)")
