@@ -1,6 +1,7 @@
 """How are cases prioritised and given to people?"""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -133,7 +134,7 @@ class RoutingPolicy(Section):
         return self
 
 
-def _need(table: dict[str, int], keys: tuple[str, ...], name: str) -> None:
+def _need(table: Mapping[Any, int], keys: tuple[str, ...], name: str) -> None:
     missing = [key for key in keys if key not in table]
     if missing:
         problem = f"{name} lacks {', '.join(missing)}"

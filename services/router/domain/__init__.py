@@ -1,0 +1,1 @@
+"""What may happen to a case, and who gets it: decisions on values, nothing that acts."""
