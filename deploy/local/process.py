@@ -21,6 +21,8 @@ from deploy.local.errors import LocalServerError
 
 STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.01
+_SIGNS = ("FATAL", "Exception: ", "error: ", "ERROR")
+"""What the line that names the cause has in it, the most telling first."""
 _SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
 _PORTS = range(20_000, 32_000)
 """Below the range from which systems take the ports of outgoing connections: a port found free stays free."""
@@ -73,9 +75,10 @@ class ServerProcess:
     def last_words(self) -> str:
         """Return the line of its log that most likely says what went wrong."""
         lines = [line.strip() for line in self.said().splitlines() if line.strip()]
-        told = [line for line in lines if any(word in line for word in ("FATAL", "ERROR", "Exception", "error:"))]
-        if told:
-            return told[0][:300]
+        for sign in _SIGNS:
+            for line in lines:
+                if sign in line:
+                    return line[:300]
         return lines[-1][:300] if lines else f"it ended with status {self.popen.returncode} and said nothing"
 
     def _end(self, ends_on: signal.Signals) -> None:
