@@ -59,6 +59,7 @@ async def travel(service: "Service", settings: Settings, policy: Policy) -> None
         )
         back = {"relay": _relay(context, behind).run, "http": _pages(service, context, behind, listening)}
         front = _front(service, context)
+        lifecycle.listen_to_signals()
         _began(context, listening)
         await lifecycle.run(front, back)
     log.info("stopped")

@@ -36,8 +36,7 @@ class Lifecycle:
     """Nothing new comes any more: say what is left and end."""
 
     async def run(self, front: Mapping[str, Loop], back: Mapping[str, Loop]) -> None:
-        """Run all loops until a signal or a failure; the failure of a loop comes out as it is."""
-        self._listen_to_signals()
+        """Run all loops until ``stopping`` is set or one fails; the failure of a loop comes out as it is."""
         try:
             async with asyncio.TaskGroup() as group:
                 deadline = group.create_task(self._deadline(), name="deadline")
@@ -52,7 +51,8 @@ class Lifecycle:
         except BaseExceptionGroup as failures:
             raise first_failure(failures) from None
 
-    def _listen_to_signals(self) -> None:
+    def listen_to_signals(self) -> None:
+        """From now on a signal ends the process in good order; before, there is nothing in hand and it ends at once."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
@@ -71,27 +71,30 @@ class Lifecycle:
         pause = PAUSE_SECONDS_FIRST
         while True:
             began = clock()
-            try:
-                await loop(until)
-            except asyncio.CancelledError:
-                if _is_cancelled_from_outside():
-                    raise
-                # A library let its own cancellation escape; a task group would take that for an end in good order.
-                raise StoppedError(f"the loop {name} was cancelled from inside") from None
-            except (*AWAY, *PASSING) as problem:
-                if not is_transient(problem):
-                    raise
-                metrics.LOOP_INTERRUPTIONS.labels(loop=name).inc()
-                self.log.warning("loop_interrupted", loop=name, problem=type(problem).__name__)
-            else:
-                if not until.is_set():
-                    message = f"the loop {name} ended by itself"
-                    raise StoppedError(message)
-                return
+            ended = await self._tried(name, loop, until)
             if until.is_set():
                 return
+            if ended:
+                raise StoppedError(f"the loop {name} ended by itself")
             pause = PAUSE_SECONDS_FIRST if clock() - began > STEADY_SECONDS else min(pause * 2, PAUSE_SECONDS_MAX)
             await wait(until, pause)
+
+    async def _tried(self, name: str, loop: Loop, until: asyncio.Event) -> bool:
+        """Run a loop once and tell whether it ended, or was interrupted by something that passes."""
+        try:
+            await loop(until)
+        except asyncio.CancelledError:
+            if _is_cancelled_from_outside():
+                raise
+            # A library let its own cancellation escape; a task group would take that for an end in good order.
+            raise StoppedError(f"the loop {name} was cancelled from inside") from None
+        except (*AWAY, *PASSING) as problem:
+            if not is_transient(problem):
+                raise
+            metrics.LOOP_INTERRUPTIONS.labels(loop=name).inc()
+            self.log.warning("loop_interrupted", loop=name, problem=type(problem).__name__)
+            return False
+        return True
 
 
 def _is_cancelled_from_outside() -> bool:

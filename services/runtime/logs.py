@@ -66,4 +66,5 @@ class Log:
 def quiet_libraries() -> None:
     """Let libraries speak only of errors, and on standard error: their lines are not JSON and may quote values."""
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(name)s: %(message)s", force=True)
+    logging.disable(logging.WARNING)  # some bring handlers and levels of their own
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

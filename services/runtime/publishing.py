@@ -178,8 +178,8 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
     """End a producer now, without the flush of ``stop()``: with idempotence that would wait out the whole outage.
 
     aiokafka has no public way to do this (0.14). Its sender is cancelled, so that nothing of what we will send again
-    with the next producer still leaves with this one; the waiting futures are failed, so that ``stop()`` ends. The sender
-    must have ended before ``stop()``, which would cancel it once more and so cancel us.
+    with the next producer still leaves with this one; the waiting futures are failed, so that ``stop()`` ends. The
+    sender must have ended before ``stop()``, which would cancel it once more and so cancel us.
     """
     sender = producer._sender.sender_task  # noqa: SLF001 - see above
     producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001 - see above

@@ -137,7 +137,7 @@ def a_relay(pool: Pool, publisher: Publisher, settings: Settings, *, name: str =
 async def until(fact: Callable[[], Awaitable[bool]], seconds: float = DEADLINE_SECONDS) -> None:
     """Wait for a fact with a deadline."""
     async with asyncio.timeout(seconds):
-        while not await fact():
+        while not await fact():  # noqa: ASYNC110 - the fact lies in another process, which sets no event of ours
             await asyncio.sleep(0.01)
 
 

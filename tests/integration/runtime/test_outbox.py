@@ -30,12 +30,12 @@ async def test_a_call_makes_one_row_per_bucket_and_keeps_the_order(postgres_dsn:
         ]
 
 
-async def test_a_transaction_that_fails_says_nothing(postgres_dsn: str, kafka_bootstrap: str) -> None:
+async def test_a_transaction_that_is_rolled_back_says_nothing(postgres_dsn: str, kafka_bootstrap: str) -> None:
     async with migrated_pool(settings_for(postgres_dsn, kafka_bootstrap)) as pool, pool.acquire() as connection:
-        with pytest.raises(asyncpg.DivisionByZeroError):
-            async with connection.transaction():
-                await outbox.append(connection, SOURCE, [milestone(CASES[0], 1)], NOW)
-                await connection.execute("SELECT 1 / 0")
+        transaction = connection.transaction()
+        await transaction.start()
+        await outbox.append(connection, SOURCE, [milestone(CASES[0], 1)], NOW)
+        await transaction.rollback()
 
         assert await connection.fetchval("SELECT count(*) FROM outbox") == 0
 

@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
-from deploy.local import start_kafka
+from deploy.local import KafkaServer, start_kafka
 from services.runtime import outbox
 from services.runtime.database import Pool
 from services.runtime.frames import Frame
@@ -41,6 +40,7 @@ class Refusing:
     asked: list[list[int]] = field(default_factory=list)
 
     async def publish(self, rows: Mapping[int, Iterable[Frame]], within_seconds: float) -> Published:
+        del within_seconds
         self.asked.append(list(rows))
         return Published((), "away")
 
@@ -240,26 +240,24 @@ async def test_a_relay_that_lost_its_lease_reads_nothing(settings: Settings, poo
 
 async def test_kafka_away_lets_the_outbox_grow_and_drains_it_afterwards(
     postgres_dsn: str,
-    tmp_path: Path,
+    private_kafka: KafkaServer,
 ) -> None:
-    server = start_kafka(tmp_path / "kafka")
-    settings = settings_for(postgres_dsn, server.bootstrap, publish_timeout_seconds=1.0)
+    settings = settings_for(postgres_dsn, private_kafka.bootstrap, publish_timeout_seconds=1.0)
     publisher = KafkaPublisher(settings)
     await make_topic(settings, "case.commands")
     async with migrated_pool(settings) as pool, relaying(a_relay(pool, publisher, settings)) as relay:
         await say(pool, range(2))
         await until(lambda: nothing_waits(pool))
-        server.kill()
+        private_kafka.kill()
         await say(pool, range(2, ROUNDS))
         await until(lambda: is_failing(relay))
         assert len(await outbox_ids(pool)) > 0
 
-        server = start_kafka(tmp_path / "kafka", port=server.port)
-        async with reading(settings, "case.commands") as read_until:
-            seen = await read_until(everything)
-        await until(lambda: nothing_waits(pool))
-    await publisher.close()
-    server.stop()
+        with start_kafka(private_kafka.data_dir, port=private_kafka.port):
+            async with reading(settings, "case.commands") as read_until:
+                seen = await read_until(everything)
+            await until(lambda: nothing_waits(pool))
+            await publisher.close()
 
     for case in CASES:
         assert seen.first_appearances(case) == list(range(ROUNDS))

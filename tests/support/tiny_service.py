@@ -1,0 +1,64 @@
+"""What is the smallest service that stands on the runtime?
+
+``python -m tests.support.tiny_service NAME``: for each milestone it says that a notification was requested. A milestone
+whose details say so ends it with a bug or lets a loop of its own die.
+"""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from contracts.desk import ReachMilestone
+from contracts.message import derived_id
+from contracts.notify import NotificationRequested
+from contracts.policy import Policy
+from contracts.values import PolicyRef
+from services.runtime.service import Service, ServiceContext, run
+from services.runtime.work import Handler, Outgoing, Received, Work
+
+
+def handler_of(policy: Policy) -> Handler:
+    """Return the handler."""
+    judged_by = PolicyRef(name=policy.name, version=policy.version)
+
+    async def handle(work: Work) -> Sequence[Outgoing]:
+        await asyncio.sleep(0)
+        return [_requested(received, received.message, judged_by) for received in work.received]
+
+    return handle
+
+
+def _requested(received: Received, message: object, judged_by: PolicyRef) -> Outgoing:
+    if not isinstance(message, ReachMilestone):
+        raise TypeError(received.type)
+    delivery_id = derived_id("delivery", received.message_id)
+    said = NotificationRequested(
+        delivery_id=delivery_id,
+        case_id=message.case_id,
+        purpose="milestone",
+        channel="sms",
+        occurred_at=received.time,
+        policy=judged_by,
+        cause=received.cause,
+    )
+    return Outgoing(said, delivery_id, received)
+
+
+async def dying_loop(context: ServiceContext) -> None:
+    """End by itself, which no loop may."""
+    context.log.debug("retired")
+
+
+def service(name: str, *, dying: bool = False) -> Service:
+    """Return the declaration."""
+    return Service(
+        name=name,
+        topics=("case.commands",),
+        wants=frozenset({ReachMilestone}),
+        handler_of=handler_of,
+        loops=(dying_loop,) if dying else (),
+    )
+
+
+if __name__ == "__main__":
+    run(service(sys.argv[1], dying="dying" in sys.argv))
