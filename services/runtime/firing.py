@@ -7,13 +7,12 @@ settings are deleted last. A timer that was moved or cancelled meanwhile undoes 
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from contracts.message import derived_id
 from services.runtime import metrics, parking, timers
-from services.runtime.clock import Clock
 from services.runtime.database import Connection, Pool
 from services.runtime.lifecycle import wait
 from services.runtime.logs import Log
@@ -41,11 +40,7 @@ class DueTimers:
     fired: Sequence[TimerFired]
     source: str
     name: str = "timers"
-    firing: Firing | None = None
-
-    def __post_init__(self) -> None:
-        """Nothing is taken away yet."""
-        self.firing = Firing(())
+    firing: Firing = field(default_factory=Firing)
 
     async def claim(self, connection: Connection, now: datetime) -> Claimed:  # noqa: ARG002 - they were due when they were read
         """Return those whose setting is still in force, or raise :class:`BusyError`."""
@@ -54,16 +49,14 @@ class DueTimers:
             raise BusyError
         in_force = await timers.still_set(connection, self.fired)
         mine = [timer for timer in self.fired if timer.timer_id in in_force]
-        if self.firing is not None:
-            self.firing.begin(mine)
+        self.firing.begin(connection, mine)
         return Claimed([_entry(timer, self.source) for timer in mine], row["waiting"])
 
     async def finish(
         self, connection: Connection, handled: Sequence[Entry], parks: Sequence[Park], now: datetime,  # noqa: ARG002 - all are deleted
     ) -> None:
         """Delete exactly the settings that fired; park what did not end well."""
-        if self.firing is not None:
-            await self.firing.take_rest(connection)
+        await self.firing.take_rest(connection)
         if parks:
             await parking.park(connection, parks, now)
 
@@ -77,19 +70,19 @@ class DueTimers:
 
 
 async def timers_loop(
-    processing: Processing, pool: Pool, clock: Clock, wake: asyncio.Event, log: Log, stopping: asyncio.Event,
+    processing: Processing, pool: Pool, wake: asyncio.Event, log: Log, stopping: asyncio.Event,
 ) -> None:
     """Fire timers until told to stop; sleeps until the next is due, at most ``IDLE_SECONDS``, or until woken."""
     while not stopping.is_set():
         wake.clear()
-        pause = await fire_due(processing, pool, clock, log)
+        pause = await fire_due(processing, pool, log)
         if pause > 0:
             await _sleep(pause, wake, stopping)
 
 
-async def fire_due(processing: Processing, pool: Pool, clock: Clock, log: Log) -> float:
+async def fire_due(processing: Processing, pool: Pool, log: Log) -> float:
     """Fire what is due now, one batch, and return the seconds to wait before looking again (0: at once)."""
-    now = clock.now()
+    now = processing.clock.now()
     horizon = now + timedelta(seconds=IDLE_SECONDS)
     async with pool.acquire() as connection:
         upcoming = await timers.due(connection, horizon, BATCH_MAX)

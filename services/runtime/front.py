@@ -30,8 +30,8 @@ def front_loops(service: "Service", context: ServiceContext) -> Mapping[str, Loo
     subscription = Subscription(settings, service.name, service.topics, consumer, log)
     return {
         "consumer": subscription.run,
-        "timers": partial(timers_loop, processing, pool, clock, context.timers_wake, log),
-        "retrier": partial(retrier_loop, processing, pool, clock, open_record, log),
+        "timers": partial(timers_loop, processing, pool, context.timers_wake, log),
+        "retrier": partial(retrier_loop, processing, pool, open_record, keep, log),
         "retirement": partial(retirement_loop, pool, clock, keep, log),
     }
 

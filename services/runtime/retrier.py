@@ -7,10 +7,9 @@ longer each time and is dead after the last attempt.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.runtime import parking
-from services.runtime.clock import Clock
 from services.runtime.database import Connection, Pool
 from services.runtime.endings import Tally
 from services.runtime.envelope import Opener
@@ -97,34 +96,34 @@ class DueRetries:
 
 
 async def retrier_loop(
-    processing: Processing, pool: Pool, clock: Clock, open_record: Opener, log: Log, stopping: asyncio.Event,
+    processing: Processing, pool: Pool, open_record: Opener, keep: timedelta, log: Log, stopping: asyncio.Event,
 ) -> None:
-    """Try parked records again until told to stop."""
+    """Try parked records again until told to stop; ``keep`` is how long the inbox remembers."""
     while not stopping.is_set():
-        tally = await retry_due(processing, pool, clock, open_record)
+        tally = await retry_due(processing, pool, open_record, keep)
         if tally.records:
             log.info("retried", done=tally.done, duplicate=tally.duplicate, retry=tally.retry, dead=tally.dead)
         if not tally.done:
             await wait(stopping, IDLE_SECONDS)
 
 
-async def retry_due(processing: Processing, pool: Pool, clock: Clock, open_record: Opener) -> Tally:
+async def retry_due(processing: Processing, pool: Pool, open_record: Opener, keep: timedelta) -> Tally:
     """Try what is due now, one batch, and return how it ended."""
-    now = clock.now()
+    now = processing.clock.now()
     async with pool.acquire() as connection:
         rows = await connection.fetch(DUE, now, BATCH_MAX)
     if not rows:
         return Tally()
-    entries = [_entry(parking.from_row(row), processing.source, open_record, now) for row in rows]
+    entries = [_entry(parking.from_row(row), processing.source, open_record, now - keep) for row in rows]
     try:
         return await processing.settle(DueRetries(entries))
     except BusyError:
         return Tally()
 
 
-def _entry(parked: parking.Parked, source: str, open_record: Opener, now: datetime) -> Entry:
+def _entry(parked: parking.Parked, source: str, open_record: Opener, oldest: datetime) -> Entry:
     record = parked.record
-    opened = open_timer(record, source) if record.topic == TIMERS_TOPIC else open_record(record, now)
+    opened = open_timer(record, source) if record.topic == TIMERS_TOPIC else open_record(record, oldest)
     return Entry(record, opened, parked.parked_id, parked.attempt)
 
 

@@ -93,19 +93,22 @@ class TimerVoidError(Exception):
 class Firing:
     """The timers of one firing transaction that have not been taken away yet."""
 
-    __slots__ = ("_open",)
+    __slots__ = ("_connection", "_open")
 
-    def __init__(self, fired: Iterable[TimerFired]) -> None:
-        """Remember exact settings: id and generation."""
+    def __init__(self) -> None:
+        """Begin with nothing to take away."""
+        self._connection: Connection | None = None
         self._open: dict[UUID, int] = {}
-        self.begin(fired)
 
-    def begin(self, fired: Iterable[TimerFired]) -> None:
-        """Start a new try with these."""
+    def begin(self, connection: Connection, fired: Iterable[TimerFired]) -> None:
+        """Remember exact settings, id and generation, and whose transaction takes them away."""
+        self._connection = connection
         self._open = {timer.timer_id: timer.generation for timer in fired}
 
     async def take(self, connection: Connection, timer_ids: Iterable[UUID]) -> None:
         """Delete those of ``timer_ids`` that are firing here, or raise :class:`TimerVoidError`."""
+        if connection is not self._connection:
+            return
         ours = {timer_id: self._open.pop(timer_id) for timer_id in timer_ids if timer_id in self._open}
         if not ours:
             return

@@ -1,0 +1,72 @@
+"""Do a schema's tables come once, in order, and never from an edited file?"""
+
+import asyncio
+import secrets
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from services.runtime import migrations
+from services.runtime.errors import StartError
+
+
+@pytest.fixture
+def schema() -> str:
+    return f"tiny_{secrets.token_hex(4)}"
+
+
+async def migrated(dsn: str, schema: str) -> list[str]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await migrations.migrate(connection, schema)
+    finally:
+        await connection.close()
+
+
+async def missing(dsn: str, schema: str) -> list[str]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await migrations.missing_migrations(connection, schema)
+    finally:
+        await connection.close()
+
+
+async def test_rivals_apply_each_file_once(postgres_dsn: str, schema: str) -> None:
+    names = [migration.name for migration in migrations.migrations_of(schema)]
+    assert names[0] == "runtime/0001_runtime.sql"
+    assert await missing(postgres_dsn, schema) == names
+
+    applied = await asyncio.gather(*(migrated(postgres_dsn, schema) for _ in range(4)))
+
+    assert sorted(applied) == [[], [], [], names]
+    assert await missing(postgres_dsn, schema) == []
+
+
+async def test_a_file_that_was_edited_after_it_was_applied_is_refused(
+    postgres_dsn: str,
+    schema: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await migrated(postgres_dsn, schema)
+    edited = [replace(each, checksum="0" * 64) for each in migrations.migrations_of(schema)]
+    monkeypatch.setattr(migrations, "migrations_of", lambda _: edited)
+    with pytest.raises(StartError, match=r"0001_runtime\.sql .* was changed after it was applied"):
+        await migrated(postgres_dsn, schema)
+
+
+async def test_a_file_that_fails_leaves_nothing_and_is_applied_after_a_fix(
+    postgres_dsn: str,
+    schema: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    good = migrations.migrations_of(schema)
+    broken = [*good, migrations.Migration("tiny/0001.sql", "CREATE TABLE half (a int); SELECT 1 / 0", "1")]
+    monkeypatch.setattr(migrations, "migrations_of", lambda _: broken)
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await migrated(postgres_dsn, schema)
+    assert await missing(postgres_dsn, schema) == ["tiny/0001.sql"]
+
+    fixed = [*good, migrations.Migration("tiny/0001.sql", "CREATE TABLE half (a int)", "2")]
+    monkeypatch.setattr(migrations, "migrations_of", lambda _: fixed)
+    assert await migrated(postgres_dsn, schema) == ["tiny/0001.sql"]
