@@ -1,0 +1,103 @@
+# caseloop: two commands are enough, `make up` and `make test`; both set up what they need, and are quick the second time.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+COMPILE := $(UV) pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
+# More words for the tool behind a target: make test ARGS="tests/unit -k promise"
+ARGS ?=
+
+.PHONY: help
+help: ## Say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | while IFS= read -r line; do
+		printf '  make %-10s %s\n' "$${line%%:*}" "$${line##*## }"
+	done
+
+.PHONY: setup
+setup: $(VENV)/.linked $(VENV)/.prepared ## Make the environment in .venv, every package checked against its hash
+
+.PHONY: up
+up: setup ## Start everything, play the demo through it, and stay up until Ctrl-C
+	@exec $(BIN)/caseloop up --demo $(ARGS)
+
+.PHONY: demo
+demo: setup ## Play the scenarios of the service standard and show the closed loop
+	@exec $(BIN)/caseloop demo $(ARGS)
+
+.PHONY: test
+test: setup ## Run the whole test suite on real servers
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: setup ## Check style, format, types and who imports whom
+	@echo "== ruff"
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	echo "== mypy"
+	$(BIN)/mypy
+	echo "== imports"
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: bench
+bench: setup $(VENV)/.bench ## Measure the closed loop and the limit of this machine
+	@exec $(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: generate
+generate: setup ## Write the schemas and asyncapi.yaml anew from the contracts
+	@exec $(BIN)/python -m contracts.generate
+
+.PHONY: lock
+lock: setup ## Choose the newest allowed packages and write requirements/ anew
+	@echo "== requirements"
+	$(COMPILE) --upgrade --group pyproject.toml:build -o requirements/build.txt
+	$(COMPILE) --upgrade pyproject.toml --extra test --extra bench -o requirements/bench.txt
+	$(COMPILE) --constraint requirements/bench.txt pyproject.toml --extra test -o requirements/test.txt
+	$(COMPILE) --constraint requirements/bench.txt pyproject.toml -o requirements/run.txt
+
+.PHONY: clean
+clean: ## Remove everything that was made here, the environment too
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: a step runs again only when what it depends on has changed.
+
+$(BIN)/python:
+	@echo "== environment in $(VENV)"
+	for python in python3.11 python3 python3.12 python3.13; do
+		if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+			exec $$python -m venv $(VENV)
+		fi
+	done
+	echo "error: no Python 3.11 or newer was found: install one, then try again" >&2
+	exit 1
+
+$(VENV)/.tools: requirements/build.txt | $(BIN)/python
+	@echo "== installer"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+$(VENV)/.packages: requirements/test.txt $(VENV)/.tools
+	@echo "== packages (about 120, hashes required)"
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $<
+	touch $@
+
+$(VENV)/.linked: pyproject.toml $(VENV)/.packages
+	@echo "== caseloop itself"
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.prepared: deploy/local/kafka.lock $(VENV)/.linked
+	@echo "== Apache Kafka and PostgreSQL for this machine"
+	$(BIN)/python -m deploy.local prepare
+	touch $@
+
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.packages
+	@echo "== packages for measuring"
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $<
+	touch $@
