@@ -1,0 +1,1 @@
+"""Every clock, promise, callback, survey, reminder and timer of a case."""

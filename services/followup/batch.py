@@ -1,0 +1,111 @@
+"""What happens to the cases of one batch, in memory, between loading and saving them?"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from contracts.channel import CallReported
+from contracts.intake import ContactStarted, SurveyAnswer
+from contracts.message import derived_id
+from contracts.router import CaseOpened
+from services.followup.domain import callbacks, decisions, surveys
+from services.followup.domain.decisions import Greeting
+from services.followup.domain.rules import Occasion, Rules
+from services.followup.domain.signals import Event
+from services.followup.domain.state import CaseFollowup, Decision
+from services.followup.measures import VERSION_HOLES
+from services.followup.storage import Handle
+from services.runtime.work import Outgoing, Received
+
+
+class Batch:
+    """The cases of a batch, as they are now and as they were, and what is to be said."""
+
+    __slots__ = ("_before", "_rules", "outgoing", "states")
+
+    def __init__(self, rules: Rules, states: Mapping[UUID, CaseFollowup]) -> None:
+        """Begin with what the database holds."""
+        self._rules = rules
+        self._before = dict(states)
+        self.states = dict(states)
+        self.outgoing: list[Outgoing] = []
+
+    def opened(self, received: Received, event: CaseOpened, greetings: dict[str, Greeting]) -> None:
+        """Begin a case; a repeat changes nothing."""
+        if event.case_id not in self.states:
+            greeting = greetings.pop(event.contact.conversation_id, None)
+            occasion = self._occasion(received, event.occurred_at)
+            self._take(received, decisions.open_case(event, occasion, greeting))
+
+    def happened(self, received: Received, event: Event) -> None:
+        """Take in one version of a case; what it has already is skipped, what it lacks is counted and passed over."""
+        state = self.states.get(event.case_id)
+        if event.version is None or (state is not None and event.version <= state.version):
+            return
+        if state is None or event.version > state.version + 1:
+            VERSION_HOLES.inc()
+        if state is not None:
+            self._take(received, decisions.decide(state, event, self._occasion(received, event.occurred_at)))
+
+    def woken(self, received: Received, case_id: UUID, now: datetime) -> None:
+        """Do what is due; the timer that woke the case is spent."""
+        state = self.states.get(case_id)
+        if state is not None:
+            spent = _without_timer(state)
+            self._take(received, decisions.wake(spent, self._occasion(received, now)))
+
+    def reported(self, received: Received, report: CallReported, case_id: UUID, now: datetime) -> None:
+        """Take what became of a call."""
+        state = self.states.get(case_id)
+        if state is not None:
+            self._take(received, callbacks.reported(state, report, self._occasion(received, now)))
+
+    def answered(self, received: Received, answer: SurveyAnswer, case_id: UUID, at: datetime) -> None:
+        """Take a verdict."""
+        state = self.states.get(case_id)
+        if state is not None:
+            self._take(received, surveys.answered(state, answer, self._occasion(received, at)))
+
+    def connected(self, received: Received, contact: ContactStarted, case_ids: Iterable[UUID]) -> None:
+        """Call off calls that a live contact of the customer makes unnecessary."""
+        occasion = self._occasion(received, contact.occurred_at)
+        for case_id in case_ids:
+            state = self.states.get(case_id)
+            if state is not None:
+                self._take(received, callbacks.drop_for_live_contact(state, occasion))
+
+    def changed(self) -> list[CaseFollowup]:
+        """Return the cases that are to be saved."""
+        return [state for case_id, state in self.states.items() if state is not self._before.get(case_id)]
+
+    def handles(self) -> tuple[list[Handle], list[UUID]]:
+        """Return which callbacks and surveys now wait for an answer and did not before, and which no longer do."""
+        added: list[Handle] = []
+        removed: list[UUID] = []
+        for state in self.changed():
+            before, after = _waiting(self._before.get(state.case_id)), _waiting(state)
+            added += [Handle(each, state.case_id, state.customer_id) for each in sorted(after - before)]
+            removed += sorted(before - after)
+        return added, removed
+
+    def _occasion(self, received: Received, at: datetime) -> Occasion:
+        return Occasion(self._rules, received.cause, at)
+
+    def _take(self, received: Received, decision: Decision) -> None:
+        self.states[decision.state.case_id] = decision.state
+        first = len(self.outgoing)
+        for position, message in enumerate(decision.messages, start=first):
+            message_id = derived_id(received.message_id, message.type, message.key(), position - first)
+            self.outgoing.append(Outgoing(message, message_id, received))
+
+
+def _without_timer(state: CaseFollowup) -> CaseFollowup:
+    return replace(state, wake_at=None)
+
+
+def _waiting(state: CaseFollowup | None) -> set[UUID]:
+    if state is None:
+        return set()
+    waiting = {callback.callback_id for callback in state.callbacks if callback.state != "ended"}
+    return waiting | ({state.survey.survey_id} if state.survey is not None else set())

@@ -1,0 +1,1 @@
+"""What time brings about, decided with values only: no clock, no database, no network."""
