@@ -1,0 +1,5 @@
+"""What does caseloop do? The main job, played on real input through a running system."""
+
+from services.cli.demo.play import play
+
+__all__ = ["play"]

@@ -1,0 +1,1 @@
+"""How fast is the closed loop, beside what the same machine can do at all?"""

@@ -1,0 +1,177 @@
+"""How does a driver push cases through the closed loop, reacting only to what stands on ``case.events``?"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from uuid import uuid4
+
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+
+SOURCE = "tests/driver"
+_BY = {"kind": "agent", "id": "bench-agent"}
+
+
+@dataclass(slots=True)
+class Journey:
+    """One case's moments, in seconds of the monotonic clock."""
+
+    sent: float = 0.0
+    assigned: float = 0.0
+    closed: float = 0.0
+
+
+@dataclass(slots=True)
+class Driver:
+    """Sends contacts and, for every case it sees move, the next command: W4."""
+
+    bootstrap: str
+    run: str
+    journeys: dict[str, Journey] = field(default_factory=dict)
+    """By conversation id."""
+    closing: bool = True
+    """Go on to resolve and confirm; else a case ends when its milestone was told."""
+    told: dict[str, int] = field(default_factory=dict)
+    """How often each case's milestone was told, by case id."""
+    of_case: dict[str, str] = field(default_factory=dict)
+    closed: int = 0
+    _moved: asyncio.Event = field(default_factory=asyncio.Event)
+    _producer: AIOKafkaProducer = None
+    _consumer: AIOKafkaConsumer = None
+    _following: "asyncio.Task[None] | None" = None
+    _number: "count[int]" = field(default_factory=count)
+
+    async def start(self) -> None:
+        """Connect, and follow the journal from its end."""
+        self._producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all", linger_ms=1)
+        await self._producer.start()
+        self._consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, fetch_max_wait_ms=100)
+        await self._consumer.start()
+        partitions = self._consumer.partitions_for_topic("case.events") or await self._partitions()
+        parts = [TopicPartition("case.events", partition) for partition in partitions]
+        self._consumer.assign(parts)
+        await self._consumer.seek_to_end(*parts)
+        for part in parts:
+            await self._consumer.position(part)
+        self._following = asyncio.create_task(self._follow())
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        if self._following is not None:
+            self._following.cancel()
+        await self._consumer.stop()
+        await self._producer.stop()
+
+    async def _partitions(self) -> Iterable[int]:
+        await self._consumer._client.force_metadata_update()
+        return self._consumer.partitions_for_topic("case.events") or (0,)
+
+    async def until_closed(self, goal: int, seconds: float) -> None:
+        """Return when so many cases have been closed in all; ``TimeoutError`` when they never are."""
+        await self._until(lambda: self.closed >= goal, seconds)
+
+    async def until_told(self, goal: int, seconds: float) -> None:
+        """Return when the customers of so many cases have been told of their milestone."""
+        await self._until(lambda: len(self.told) >= goal, seconds)
+
+    async def _until(self, reached: Callable[[], bool], seconds: float) -> None:
+        async with asyncio.timeout(seconds):
+            while not reached():
+                self._moved.clear()
+                await self._moved.wait()
+
+    async def agents(self, number: int, departments: Iterable[str]) -> None:
+        """Bring agents to work who accept every offer at once."""
+        for department in departments:
+            for each in range(number):
+                agent = f"bench-{department}-{each}"
+                capacity = dict.fromkeys(("total", "phone", "chat", "email", "social", "sms"), 1000)
+                profile = {
+                    "agent_id": agent,
+                    "number": f"{each:04}",
+                    "name": agent,
+                    "role": "agent",
+                    "department": department,
+                    "skills": {},
+                    "languages": ["en", "zh-CN"],
+                    "capacity": capacity,
+                    "auto_accept": True,
+                    "time_zone": "UTC",
+                }
+                await self._send("agents", agent, "caseloop.agent.profile_set.v1", profile)
+                presence = {"agent_id": agent, "presence": "available"}
+                await self._send("agents", agent, "caseloop.agent.presence_changed.v1", presence)
+        await self._producer.flush()
+
+    async def contact(self, *, copies: int = 1) -> str:
+        """Send one customer's first message, perhaps several times, and return its conversation id."""
+        number = next(self._number)
+        conversation = f"{self.run}-{number}"
+        data = {
+            "channel": "chat",
+            "conversation_id": conversation,
+            "message_id": f"m-{conversation}",
+            "author": "customer",
+            "from": [{"kind": "phone", "value": f"+86138{number:08}"}],
+            "language": "en",
+            "text": "The app shows error code ERR-500 and a white page after login, it is broken since this morning",
+        }
+        self.journeys[conversation] = Journey(sent=time.perf_counter())
+        for _ in range(copies):
+            kind = "caseloop.channel.message_received.v1"
+            await self._send("channel.chat", conversation, kind, data, event_id=f"e-{conversation}")
+        return conversation
+
+    async def _send(self, topic: str, key: str, kind: str, data: Mapping[str, object], *, event_id: str = "") -> None:
+        headers = [
+            ("ce_specversion", b"1.0"),
+            ("ce_id", (event_id or str(uuid4())).encode()),
+            ("ce_source", SOURCE.encode()),
+            ("ce_type", kind.encode()),
+            ("ce_time", datetime.now(UTC).isoformat().replace("+00:00", "Z").encode()),
+            ("content-type", b"application/json"),
+        ]
+        await self._producer.send(topic, orjson.dumps(data), key.encode(), headers=headers)
+
+    async def _follow(self) -> None:
+        while True:
+            polled = await self._consumer.getmany(timeout_ms=100, max_records=2000)
+            now = time.perf_counter()
+            for records in polled.values():
+                for record in records:
+                    await self._react(record, now)
+
+    async def _react(self, record: ConsumerRecord, now: float) -> None:
+        kind = next(value for name, value in record.headers if name == "ce_type").decode().split(".")[2]
+        case_id = record.key.decode()
+        if kind == "opened":
+            self.of_case[case_id] = orjson.loads(record.value)["contact"]["conversation_id"]
+        journey = self.journeys.get(self.of_case.get(case_id, ""))
+        if journey is None:
+            return
+        match kind:
+            case "assigned":
+                journey.assigned = now
+                await self._command("reach_milestone", case_id, milestone="fix_deployed", details={})
+            case "customer_notified" if b'"milestone":"fix_deployed"' in record.value:
+                await self._was_told(case_id)
+            case "resolved":
+                await self._command("confirm_resolution", case_id, solved=True)
+            case "closed":
+                journey.closed = now
+                self.closed += 1
+                self._moved.set()
+
+    async def _was_told(self, case_id: str) -> None:
+        self.told[case_id] = self.told.get(case_id, 0) + 1
+        self._moved.set()
+        if self.closing:
+            await self._command("resolve", case_id, resolution="the login service was repaired")
+
+    async def _command(self, name: str, case_id: str, **data: object) -> None:
+        await self._send(
+            "case.commands", case_id, f"caseloop.command.{name}.v1", {"case_id": case_id, "by": _BY, **data}
+        )

@@ -1,0 +1,103 @@
+"""How does a test run the whole product: `caseloop up` as a process of its own, on servers of its own?"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 120.0
+STOP_SECONDS = 40.0
+
+
+@dataclass(slots=True)
+class System:
+    """A running product and what its readiness line said."""
+
+    process: "subprocess.Popen[str]"
+    data_dir: Path
+    ready: dict[str, Any]
+    started_seconds: float
+
+    @property
+    def kafka(self) -> str:
+        """Return the bootstrap address."""
+        return str(self.ready["kafka"])
+
+    @property
+    def postgres(self) -> str:
+        """Return the administrator's DSN."""
+        return str(self.ready["postgres"])
+
+    def http(self, service: str) -> str:
+        """Return the base URL of a service's own port."""
+        return str(self.ready["http"][service])
+
+    def pid(self, service: str) -> int:
+        """Return the process id that a service had when the system became ready."""
+        return int(self.ready["pids"][service])
+
+    @property
+    def sms(self) -> str:
+        """Return the base URL of the local SMS provider."""
+        return str(self.ready["providers"]["sms"])
+
+    def cli(self, *words: str, check: bool = True, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run one `caseloop` command against this system."""
+        return caseloop(*words, data_dir=self.data_dir, check=check, **environment)
+
+    def stop(self) -> int:
+        """Send SIGTERM and return the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+
+def caseloop(*words: str, data_dir: Path, check: bool = True, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run one `caseloop` command; ``data_dir`` says which system it speaks to."""
+    command = [sys.executable, "-m", "services.cli", *words]
+    surroundings = {**os.environ, "CASELOOP_DATA_DIR": str(data_dir), **environment}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=180, env=surroundings)
+    if check and done.returncode:
+        raise AssertionError(f"caseloop {' '.join(words)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+def start_system(data_dir: Path, *options: str, environment: Mapping[str, str] | None = None) -> System:
+    """Start `caseloop up --json` and return when it says that it is ready."""
+    began = time.monotonic()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "up.err").open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "services.cli", "up", "--json", "--data-dir", str(data_dir), *options],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        process.wait(STOP_SECONDS)
+        raise AssertionError(f"caseloop up did not start: {(data_dir / 'up.err').read_text()[-2000:]}")
+    return System(process, data_dir, json.loads(line), time.monotonic() - began)
+
+
+@contextlib.contextmanager
+def running_system(data_dir: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[System]:
+    """Give a running system and stop it afterwards."""
+    system = start_system(data_dir, *options, environment=environment)
+    try:
+        yield system
+    finally:
+        system.stop()
