@@ -52,7 +52,7 @@ def _from_path() -> Path | None:
 
 def _look_at(executable: Path) -> Java | None:
     try:
-        said = subprocess.run([executable, "-version"], capture_output=True, text=True, check=False, timeout=30)  # noqa: S603
+        said = subprocess.run([executable, "-version"], capture_output=True, text=True, check=False, timeout=30)  # noqa: S603 - a Java of this machine
     except OSError:
         return None
     version = _VERSION.search(said.stderr)
