@@ -1,0 +1,1 @@
+"""How does a whole caseloop run on one machine with one command?"""
