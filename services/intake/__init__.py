@@ -1,0 +1,1 @@
+"""Intake: what was said on any channel, understood as contacts and demands."""

@@ -1,0 +1,1 @@
+"""How does intake decide? Pure functions and values, nothing else."""
