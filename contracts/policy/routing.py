@@ -18,8 +18,8 @@ Span = Annotated[int, Field(ge=1, le=315_360_000)]
 class PriorityPolicy(Section):
     """The summands of the priority (C7): the sum of all that apply, higher first.
 
-    ``age_step_points`` are added for every full ``age_step_seconds`` since the case (re)opened, up to ``age_points_max``;
-    of ``deadline_points_max`` the share that has gone of ``deadline_seconds``.
+    ``age_step_points`` are added for every full ``age_step_seconds`` since the case (re)opened, up to
+    ``age_points_max``; of ``deadline_points_max`` the share that has gone of ``deadline_seconds``.
     """
 
     severity: dict[Severity, Points]

@@ -116,6 +116,8 @@ class Case(Value):
     agent_id: Ref | None = None
     held_channel: Channel | None = None
     """The channel on which the agent's units are taken, fixed when the agent was chosen."""
+    worked_at: Moment | None = None
+    """When somebody last took or asked anything; a case nobody works on goes back to the queue (A7)."""
     offer: Offer | None = None
     offers: int = 0
     declined: tuple[Ref, ...] = ()

@@ -1,13 +1,13 @@
 """Which command is allowed in which state of a case, and what decides it? The transition table."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from contracts import desk
 from contracts.values import CaseState
 from services.router.domain import caring, closing, cooperation, offering, promising, solving, understanding
-from services.router.domain.case import ALL, HELD, LIVE, OPEN, Case
+from services.router.domain.case import ALL, HELD, LIVE, OPEN, Case, evolve
 from services.router.domain.journal import Decision, Occasion, Refusal, View, rejected
 
 Rule = Callable[[Case, Any, Occasion], Decision | Refusal]
@@ -78,7 +78,7 @@ def decide_command(case: Case, command: desk.Command, occasion: Occasion, view: 
     outcome = _standing_refusal(case, command) or TABLE[type(command)].decide(case, command, occasion, view)
     if isinstance(outcome, Refusal):
         return rejected(case, command.type, outcome, occasion)
-    return outcome
+    return replace(outcome, case=evolve(outcome.case, worked_at=occasion.now))
 
 
 def _standing_refusal(case: Case, command: desk.Command) -> Refusal | None:

@@ -45,6 +45,7 @@ def give(case: Case, pick: Pick, occasion: Occasion) -> Decision:
 def _assigned(case: Case, agent: AgentProfileSet, decision: DecisionRecord, occasion: Occasion) -> Decision:
     after = evolve(
         case, state="assigned", agent_id=agent.agent_id, held_channel=case.contact.channel, preferred_agent_id=None,
+        worked_at=occasion.now,
     )
     return tell(after, CaseAssigned(
         **stamp(after, occasion), agent_id=agent.agent_id, agent_number=agent.number, agent_name=agent.name,

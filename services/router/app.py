@@ -1,0 +1,44 @@
+"""What is the router made of?"""
+
+from functools import partial
+
+from contracts import desk
+from contracts.channel import AgentPresenceChanged, AgentProfileSet
+from contracts.intake import ContactCallbackRequested, ContactReceived
+from contracts.message import Message
+from contracts.policy import Policy
+from services.router.bell import Bell
+from services.router.domain.commands import TABLE
+from services.router.domain.reports import REPORTS
+from services.router.handlers import messages
+from services.router.matcher import Matcher
+from services.runtime.service import Service, ServiceContext
+from services.runtime.work import Handler
+
+WANTS: frozenset[type[Message]] = frozenset({
+    ContactReceived, ContactCallbackRequested, AgentProfileSet, AgentPresenceChanged, *TABLE, *REPORTS,
+})
+
+
+def service(bell: Bell) -> Service:
+    """Return the router; handler and matcher share the bell."""
+
+    async def matcher(context: ServiceContext) -> None:
+        if bell.committed not in context.commit_listeners:
+            context.commit_listeners.append(bell.committed)
+        await Matcher(context, bell).run()
+
+    return Service(
+        name="router",
+        topics=("contacts", desk.Command.topic, AgentProfileSet.topic, "followups", "notifications"),
+        wants=WANTS,
+        handler_of=partial(_handler, bell=bell),
+        loops=(matcher,),
+    )
+
+
+def _handler(policy: Policy, bell: Bell) -> Handler:
+    return messages.handler(policy, bell)
+
+
+SERVICE = service(Bell())

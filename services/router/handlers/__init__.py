@@ -1,0 +1,1 @@
+"""What happens in one transaction of the router: a batch of messages, a round of matching, a sweep."""

@@ -1,0 +1,127 @@
+"""How do waiting cases come to agents, and what else does time alone do to cases?
+
+A round holds the right to its queues for the length of its transaction, so two replicas never match one queue at the
+same time. It reads queues and agents without locking them, decides purely, and then locks only what it chose: what
+changed meanwhile is left out and looked at again. Locks are taken in one order, as for messages: cases, agents, timers.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from contracts.message import derived_id
+from contracts.policy import Policy
+from contracts.values import Cause
+from services.router.domain.agents import burden
+from services.router.domain.case import Case
+from services.router.domain.journal import SYSTEM, Occasion
+from services.router.domain.matching import Match, match
+from services.router.domain.offering import Pick, give, release, reprioritise
+from services.router.handlers.book import Book
+from services.router.storage import agents as agents_table
+from services.router.storage import cases as cases_table
+from services.router.storage import queues
+from services.runtime.database import Connection
+from services.runtime.work import TIMER_TYPE_PREFIX, TIMERS_TOPIC, Outgoing, Received, TimerFired
+
+ROUND = "round"
+SWEEP = "sweep"
+SWEEP_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round did."""
+
+    said: Sequence[Outgoing]
+    matched: int
+    again: frozenset[str]
+    """Queues to look at once more: another replica had them, or something changed under the round's hands."""
+    deeper: bool
+    """A queue was longer than the look, and somebody was still free."""
+
+
+async def match_queues(
+    connection: Connection, now: datetime, policy: Policy, departments: Iterable[str], limit: int,
+) -> Round:
+    """Match these queues with the agents who are there; ``limit`` is how far into each queue is looked (A3)."""
+    asked = set(departments)
+    mine = await queues.lock(connection, asked) if asked else set()
+    waiting = await queues.waiting(connection, mine, now, policy.routing, limit) if mine else []
+    if not waiting:
+        return Round((), 0, frozenset(asked - mine), deeper=False)
+    everybody = await agents_table.everybody(connection)
+    matches = match([each.waiting for each in waiting], everybody, now, policy.routing)
+    traces = {each.waiting.case_id: each.traceparent for each in waiting}
+    book, lost = await _given(connection, now, policy, matches, traces)
+    said = await book.save(connection)
+    again = (asked - mine) | {each.waiting.department for each in lost}
+    deeper = not matches and len(waiting) >= limit and any(agent.presence == "available" for agent in everybody)
+    return Round(said, len(matches) - len(lost), frozenset(again), deeper=deeper)
+
+
+async def _given(
+    connection: Connection, now: datetime, policy: Policy, matches: Sequence[Match], traces: dict[UUID, str | None],
+) -> tuple[Book, list[Match]]:
+    """Lock what was chosen, check that it is still so, and give the cases to the agents."""
+    found = await cases_table.load(connection, [each.waiting.case_id for each in matches])
+    book = Book(policy, now, found)
+    await book.lock_agents(connection, {each.agent_id for each in matches})
+    lost: list[Match] = []
+    for each in matches:
+        case = found.get(each.waiting.case_id)
+        if case is None or not _still_fits(case, each, book):
+            lost.append(each)
+            continue
+        cause = to_itself(ROUND, case, now, traces.get(case.case_id))
+        agent = book.agents[each.agent_id].profile
+        if agent is not None:
+            occasion = Occasion(cause.cause, cause.message_id, SYSTEM, now, policy)
+            book.keep((give(case, Pick(agent, each.decision), occasion),), cause)
+    return book, lost
+
+
+def _still_fits(case: Case, chosen: Match, book: Book) -> bool:
+    agent = book.agents.get(chosen.agent_id)
+    return (
+        agent is not None
+        and agent.presence == "available"
+        and case.version == chosen.waiting.version
+        and case.state == "queued"
+        and agent.free(chosen.waiting.channel) >= chosen.waiting.units
+    )
+
+
+async def sweep(connection: Connection, now: datetime, policy: Policy) -> list[Outgoing]:
+    """Tell new bands of waiting cases (C7), and take back what nobody works on (A7)."""
+    moved = await queues.moved(connection, now, policy.routing, SWEEP_MAX)
+    idle = await queues.idle(connection, now, policy.routing, SWEEP_MAX)
+    if not moved and not idle:
+        return []
+    book = Book(policy, now, await cases_table.load(connection, {*moved, *idle}))
+    for case in list(book.cases.values()):
+        cause = to_itself(SWEEP, case, now, None)
+        occasion = Occasion(cause.cause, cause.message_id, SYSTEM, now, policy)
+        if case.state == "queued":
+            book.keep((reprioritise(case, occasion),), cause)
+        elif _is_idle(case, now, policy):
+            book.keep((release(case, "idle", occasion),), cause)
+    return await book.save(connection)
+
+
+def _is_idle(case: Case, now: datetime, policy: Policy) -> bool:
+    bound = timedelta(seconds=policy.routing.idle_seconds[case.classification.severity])
+    held = burden(case, policy.routing.capacity) is not None
+    return held and case.state == "assigned" and case.worked_at is not None and case.worked_at + bound <= now
+
+
+def to_itself(kind: str, case: Case, now: datetime, traceparent: str | None) -> Received:
+    """Return the message to itself that a round or a sweep stands for: it carries on the case's trace."""
+    message_id = derived_id(case.case_id, kind, case.version)
+    timer = TimerFired(kind, str(case.case_id), {}, now, message_id, case.version)
+    cause = Cause(id=str(message_id), type=TIMER_TYPE_PREFIX + kind)
+    return Received(
+        message=timer, message_id=message_id, ce_id=cause.id, source="caseloop/router", type=cause.type, time=now,
+        traceparent=traceparent, topic=TIMERS_TOPIC, partition=-1, offset=case.version, key=timer.key,
+    )

@@ -1,0 +1,90 @@
+"""When does a round of matching run?
+
+At once after a commit that may have changed a queue or an agent, and every quarter of a second for what time and other
+replicas change. Rounds follow one another as long as they find something.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.router.bell import Bell
+from services.router.handlers.rounds import Round, match_queues, sweep
+from services.router.storage import queues
+from services.runtime.context import ServiceContext
+from services.runtime.database import Connection
+from services.runtime.lifecycle import wait
+from services.runtime.work import Outgoing
+
+IDLE_SECONDS = 0.25
+AGAIN_SECONDS = 0.01
+"""Pause before a queue that another replica holds, or that changed under a round, is looked at again."""
+SWEEP_SECONDS = 1.0
+LIMIT = 500
+"""How far a round looks into a queue, at first."""
+LIMIT_MAX = 32_000
+DEEPER = 4
+
+
+class Matcher:
+    """The rounds of one process."""
+
+    def __init__(self, context: ServiceContext, bell: Bell) -> None:
+        """Prepare; nothing runs before :meth:`run`."""
+        self._context = context
+        self._bell = bell
+        self._limit = LIMIT
+        self._swept = 0.0
+        self._known: set[str] = set()
+
+    async def run(self) -> None:
+        """Match until told to stop."""
+        stopping = self._context.stopping
+        clock = asyncio.get_running_loop().time
+        again: frozenset[str] = frozenset()
+        pause = 0.0
+        while not stopping.is_set():
+            woken = await wait(self._bell.woken, pause) if pause else False
+            named = self._bell.take(clock())
+            everything = not (woken or again or named)
+            departments = await self._busy() if everything else named | again
+            if everything and clock() - self._swept >= SWEEP_SECONDS:
+                self._swept = clock()
+                await self._context.transact(self._sweep)
+            found = await self._round(departments)
+            again, pause = self._next(found, departments)
+
+    def _next(self, found: Round, departments: set[str]) -> tuple[frozenset[str], float]:
+        """Return what to look at next, and after which pause."""
+        if found.matched:
+            self._limit = LIMIT
+            return frozenset(departments), 0.0
+        if found.deeper and self._limit < LIMIT_MAX:
+            self._limit *= DEEPER
+            return frozenset(departments), 0.0
+        self._limit = LIMIT
+        return found.again, AGAIN_SECONDS if found.again else IDLE_SECONDS
+
+    async def _round(self, departments: set[str]) -> Round:
+        """Run one round in a transaction of its own, and tell what it did."""
+        found = Round((), 0, frozenset(), deeper=False)
+        if not departments:
+            return found
+
+        async def work(connection: Connection, now: datetime) -> Sequence[Outgoing]:
+            nonlocal found
+            if departments - self._known:
+                await queues.prepare(connection, departments)
+            found = await match_queues(connection, now, self._context.policy, departments, self._limit)
+            return found.said
+
+        await self._context.transact(work)
+        self._known |= departments
+        return found
+
+    async def _sweep(self, connection: Connection, now: datetime) -> Sequence[Outgoing]:
+        return await sweep(connection, now, self._context.policy)
+
+    async def _busy(self) -> set[str]:
+        async with self._context.pool.acquire() as connection:
+            return await queues.busy(connection)

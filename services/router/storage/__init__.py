@@ -1,0 +1,1 @@
+"""What the router remembers: cases, agents, and who may match which queue."""

@@ -1,0 +1,92 @@
+"""How are agents kept: profile, presence and load?"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Final
+
+from asyncpg import Record
+
+from contracts.channel import AgentProfileSet
+from contracts.values import Channel
+from services.router.domain.agents import Agent
+from services.runtime.database import Connection
+
+CHANNELS: Final[tuple[Channel, ...]] = ("phone", "chat", "email", "social", "sms")
+
+LOCK = """
+-- agents.lock: these agents, locked in one order whoever asks, and always after the cases
+SELECT agent_id, presence, idle_since, phone, chat, email, social, sms, profile FROM agents
+WHERE agent_id = ANY ($1::text[]) ORDER BY agent_id FOR UPDATE
+"""
+EVERYBODY = """
+-- agents.everybody: who could be asked, and who could not
+SELECT agent_id, presence, idle_since, phone, chat, email, social, sms, profile FROM agents
+WHERE profile IS NOT NULL ORDER BY agent_id
+"""
+PROFILES = """
+-- agents.profiles: who are these agents?
+SELECT profile FROM agents WHERE agent_id = ANY ($1::text[]) AND profile IS NOT NULL
+"""
+SAVE = """
+-- agents.save: agents as they are now
+INSERT INTO agents AS old (agent_id, version, presence, idle_since, phone, chat, email, social, sms, profile)
+SELECT agent_id, 1, presence, idle_since, phone, chat, email, social, sms, profile
+FROM unnest(
+    $1::text[], $2::text[], $3::timestamptz[], $4::integer[], $5::integer[], $6::integer[], $7::integer[],
+    $8::integer[], $9::bytea[]
+) AS new (agent_id, presence, idle_since, phone, chat, email, social, sms, profile)
+ORDER BY agent_id
+ON CONFLICT (agent_id) DO UPDATE SET
+    version = old.version + 1, presence = excluded.presence, idle_since = excluded.idle_since, phone = excluded.phone,
+    chat = excluded.chat, email = excluded.email, social = excluded.social, sms = excluded.sms,
+    profile = excluded.profile
+"""
+
+
+async def lock(connection: Connection, agent_ids: Iterable[str]) -> dict[str, Agent]:
+    """Return these agents, locked until the end of the transaction; unknown ones are left out."""
+    rows = await connection.fetch(LOCK, sorted(agent_ids))
+    return {row["agent_id"]: _agent(row) for row in rows}
+
+
+async def everybody(connection: Connection) -> list[Agent]:
+    """Return every agent with a profile, without locking: what is chosen of it is checked under the lock."""
+    return [_agent(row) for row in await connection.fetch(EVERYBODY)]
+
+
+async def profiles(connection: Connection, agent_ids: Iterable[str]) -> dict[str, AgentProfileSet]:
+    """Return the profiles of these agents."""
+    rows = await connection.fetch(PROFILES, sorted(agent_ids))
+    known = (_profile(row["profile"]) for row in rows)
+    return {profile.agent_id: profile for profile in known}
+
+
+async def save(connection: Connection, changed: Sequence[Agent]) -> None:
+    """Store these agents; their rows are locked, or new."""
+    if not changed:
+        return
+    rows = [
+        (
+            agent.agent_id, agent.presence, agent.idle_since, *(agent.load.get(channel, 0) for channel in CHANNELS),
+            agent.profile.value() if agent.profile else None,
+        )
+        for agent in changed
+    ]
+    await connection.execute(SAVE, *map(list, zip(*rows, strict=True)))
+
+
+def _agent(row: Record) -> Agent:
+    profile = row["profile"]
+    return Agent(
+        agent_id=row["agent_id"],
+        profile=None if profile is None else _profile(profile),
+        presence=row["presence"],
+        idle_since=row["idle_since"],
+        load={channel: row[channel] for channel in CHANNELS},
+    )
+
+
+@lru_cache(maxsize=8192)
+def _profile(value: bytes) -> AgentProfileSet:
+    """Read a profile once, however many rounds look at it."""
+    return AgentProfileSet.read(value)

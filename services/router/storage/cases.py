@@ -1,0 +1,133 @@
+"""How are cases kept: one statement to load what a transaction touches, one to save what it changed?"""
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from uuid import UUID
+
+import orjson
+
+from contracts.policy import Policy
+from services.router.domain.agents import burden
+from services.router.domain.case import Case
+from services.router.domain.priority import band_limits, rank
+from services.runtime.database import Connection
+from services.runtime.errors import TransientError
+
+LOAD = """
+-- cases.load: these cases, locked in one order whoever asks
+SELECT body FROM cases WHERE case_id = ANY ($1::uuid[]) ORDER BY case_id FOR UPDATE
+"""
+LOAD_WITH_HELD = """
+-- cases.load_with_held: these cases and those that these agents hold, locked in one order whoever asks
+SELECT body FROM cases WHERE case_id = ANY ($1::uuid[]) OR holder = ANY ($2::text[]) ORDER BY case_id FOR UPDATE
+"""
+HELD = """
+-- cases.held: which cases do these agents hold now?
+SELECT case_id FROM cases WHERE holder = ANY ($1::text[]) ORDER BY case_id
+"""
+HANDLERS = """
+-- cases.handlers: who handled these cases last?
+SELECT case_id, agent_id FROM cases WHERE case_id = ANY ($1::uuid[]) AND agent_id IS NOT NULL
+"""
+INSERT = """
+-- cases.insert: new cases; one that another transaction opened meanwhile is left out
+INSERT INTO cases (
+    case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
+    band_ceiling, queued_at, worked_at, needs, body
+)
+SELECT case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
+    band_ceiling, queued_at, worked_at, needs, body
+FROM unnest(
+    $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::text[], $9::integer[],
+    $10::integer[], $11::timestamptz[], $12::integer[], $13::integer[], $14::timestamptz[], $15::timestamptz[],
+    $16::bytea[], $17::bytea[]
+) AS new (
+    case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
+    band_ceiling, queued_at, worked_at, needs, body
+)
+ON CONFLICT (case_id) DO NOTHING
+"""
+UPDATE = """
+-- cases.update: cases that this transaction has locked
+UPDATE cases SET
+    version = new.version, state = new.state, queue = new.queue, holder = new.holder, channel = new.channel,
+    units = new.units, agent_id = new.agent_id, points = new.points, target_seconds = new.target_seconds,
+    aged_from = new.aged_from, band_floor = new.band_floor, band_ceiling = new.band_ceiling,
+    queued_at = new.queued_at, worked_at = new.worked_at, needs = new.needs, body = new.body
+FROM unnest(
+    $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::text[], $9::integer[],
+    $10::integer[], $11::timestamptz[], $12::integer[], $13::integer[], $14::timestamptz[], $15::timestamptz[],
+    $16::bytea[], $17::bytea[]
+) AS new (
+    case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
+    band_ceiling, queued_at, worked_at, needs, body
+)
+WHERE cases.case_id = new.case_id
+"""
+
+
+async def load(connection: Connection, case_ids: Iterable[UUID], held_by: Sequence[str] = ()) -> dict[UUID, Case]:
+    """Return these cases, and all that these agents hold, locked until the end of the transaction."""
+    wanted = list(case_ids)
+    if held_by:
+        rows = await connection.fetch(LOAD_WITH_HELD, wanted, list(held_by))
+    elif wanted:
+        rows = await connection.fetch(LOAD, wanted)
+    else:
+        return {}
+    cases = (Case.model_validate_json(row["body"], extra="ignore") for row in rows)
+    return {case.case_id: case for case in cases}
+
+
+async def held(connection: Connection, agent_ids: Sequence[str]) -> list[UUID]:
+    """Return the ids of the cases that these agents hold, without locking them."""
+    return [row["case_id"] for row in await connection.fetch(HELD, list(agent_ids))]
+
+
+async def handlers(connection: Connection, case_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Return who handled each of these cases last (A3, C6)."""
+    return {row["case_id"]: row["agent_id"] for row in await connection.fetch(HANDLERS, list(case_ids))}
+
+
+async def save(
+    connection: Connection, changed: Sequence[Case], known: Container[UUID], policy: Policy,
+    traces: Mapping[UUID, str | None],
+) -> None:
+    """Store these cases; those that are not ``known`` are new.
+
+    ``TransientError`` when another transaction opened one of the new ones meanwhile.
+    """
+    for statement, cases in (
+        (INSERT, [case for case in changed if case.case_id not in known]),
+        (UPDATE, [case for case in changed if case.case_id in known]),
+    ):
+        if cases:
+            rows = [_row(case, policy, traces.get(case.case_id)) for case in cases]
+            status = await connection.execute(statement, *map(list, zip(*rows, strict=True)))
+            if int(status.rsplit(" ", 1)[-1]) != len(rows):
+                raise TransientError("another transaction opened one of these cases")
+
+
+def _row(case: Case, policy: Policy, traceparent: str | None) -> tuple[object, ...]:
+    taken = burden(case, policy.routing.capacity)
+    standing = rank(case, policy.routing.priority)
+    floor, ceiling = band_limits(case.priority.band, policy.routing.priority)
+    channel = taken.channel if taken else case.contact.channel
+    queued = case.state == "queued"
+    return (
+        case.case_id, case.version, case.state, case.department if queued else None, taken.agent_id if taken else None,
+        channel, taken.units if taken else policy.routing.capacity.units[channel], case.agent_id, standing.points,
+        standing.target_seconds, standing.aged_from, floor, ceiling, case.queued_at, case.worked_at,
+        _needs(case, traceparent) if queued else None, case.model_dump_json(exclude_defaults=True).encode(),
+    )
+
+
+def _needs(case: Case, traceparent: str | None) -> bytes:
+    return orjson.dumps({
+        "language": case.customer.language.split("-")[0].lower(),
+        "skills": sorted(case.skills.items()),
+        "preferred": case.preferred_agent_id,
+        "declined": case.declined,
+        "supervisor": case.supervisor_needed,
+        "safety": case.classification.safety,
+        "traceparent": traceparent,
+    })

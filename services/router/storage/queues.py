@@ -1,0 +1,132 @@
+"""Which cases wait, in which order, and who may match them now?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import orjson
+from asyncpg import Record
+
+from contracts.policy.routing import RoutingPolicy
+from services.router.domain.matching import Waiting
+from services.runtime.database import Connection
+
+PREPARE = """
+-- queues.prepare: the queues that can be matched
+INSERT INTO matchers (department) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING
+"""
+LOCK = """
+-- queues.lock: the right to match these queues until the end of the transaction; what another replica has is left to it
+SELECT department FROM matchers WHERE department = ANY ($1::text[]) ORDER BY department FOR UPDATE SKIP LOCKED
+"""
+BUSY = """
+-- queues.busy: where does anything wait? One step per department through the index, however long the queues are
+WITH RECURSIVE busy AS (
+    (SELECT queue FROM cases WHERE queue IS NOT NULL ORDER BY queue LIMIT 1)
+    UNION ALL
+    SELECT (SELECT queue FROM cases WHERE queue > busy.queue ORDER BY queue LIMIT 1) FROM busy
+    WHERE busy.queue IS NOT NULL
+)
+SELECT queue FROM busy WHERE queue IS NOT NULL
+"""
+WAITING = """
+-- queues.waiting: the first of each queue by the priority at this moment (C7), then age
+SELECT first.case_id, first.version, first.queue, first.channel, first.units, first.aged_from, first.queued_at,
+    first.needs, first.priority
+FROM unnest($1::text[]) AS asked (department)
+CROSS JOIN LATERAL (
+    SELECT case_id, version, queue, channel, units, aged_from, queued_at, needs,
+        points + LEAST($3::bigint, age / $4::bigint * $5::bigint)
+            + $6::bigint * LEAST(age, target_seconds) / target_seconds AS priority
+    FROM (
+        SELECT case_id, version, queue, channel, units, aged_from, queued_at, needs, points, target_seconds,
+            GREATEST(0, floor(extract(epoch FROM $2::timestamptz - aged_from)))::bigint AS age
+        FROM cases WHERE queue = asked.department
+    ) AS aged
+    ORDER BY priority DESC, aged_from, case_id
+    LIMIT $7
+) AS first
+"""
+MOVED = """
+-- queues.moved: which waiting cases have left the band that was told last (C7)?
+SELECT case_id FROM (
+    SELECT case_id, band_floor, band_ceiling,
+        points + LEAST($2::bigint, age / $3::bigint * $4::bigint)
+            + $5::bigint * LEAST(age, target_seconds) / target_seconds AS priority
+    FROM (
+        SELECT case_id, band_floor, band_ceiling, points, target_seconds,
+            GREATEST(0, floor(extract(epoch FROM $1::timestamptz - aged_from)))::bigint AS age
+        FROM cases WHERE queue IS NOT NULL
+    ) AS aged
+) AS valued
+WHERE priority >= band_ceiling OR priority < band_floor
+LIMIT $6
+"""
+IDLE = """
+-- queues.idle: which cases in work has nobody touched for long (A7)?
+SELECT case_id FROM cases WHERE holder IS NOT NULL AND state = 'assigned' AND worked_at < $1 ORDER BY worked_at LIMIT $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A waiting case, with the trace that its assignment continues."""
+
+    waiting: Waiting
+    traceparent: str | None
+
+
+async def prepare(connection: Connection, departments: Iterable[str]) -> None:
+    """Make sure that these queues can be matched."""
+    await connection.execute(PREPARE, sorted(departments))
+
+
+async def lock(connection: Connection, departments: Iterable[str]) -> set[str]:
+    """Return those of these queues that this transaction may match; no other will until it ends."""
+    return {row["department"] for row in await connection.fetch(LOCK, sorted(departments))}
+
+
+async def busy(connection: Connection) -> set[str]:
+    """Return the departments in whose queue something waits."""
+    return {row["queue"] for row in await connection.fetch(BUSY)}
+
+
+async def waiting(
+    connection: Connection, departments: Iterable[str], now: datetime, policy: RoutingPolicy, limit: int,
+) -> list[Queued]:
+    """Return the first ``limit`` of each of these queues, not locked: what is chosen is checked under its lock."""
+    formula = policy.priority
+    rows = await connection.fetch(
+        WAITING, sorted(departments), now, formula.age_points_max, formula.age_step_seconds, formula.age_step_points,
+        formula.deadline_points_max, limit,
+    )
+    return [_queued(row) for row in rows]
+
+
+async def moved(connection: Connection, now: datetime, policy: RoutingPolicy, limit: int) -> list[UUID]:
+    """Return waiting cases whose priority has reached another band."""
+    formula = policy.priority
+    rows = await connection.fetch(
+        MOVED, now, formula.age_points_max, formula.age_step_seconds, formula.age_step_points,
+        formula.deadline_points_max, limit,
+    )
+    return [row["case_id"] for row in rows]
+
+
+async def idle(connection: Connection, now: datetime, policy: RoutingPolicy, limit: int) -> list[UUID]:
+    """Return cases in work that nobody touched for the shortest of the policy's times."""
+    since = now - timedelta(seconds=min(policy.idle_seconds.values()))
+    return [row["case_id"] for row in await connection.fetch(IDLE, since, limit)]
+
+
+def _queued(row: Record) -> Queued:
+    needs = orjson.loads(row["needs"])
+    waiting_case = Waiting(
+        case_id=row["case_id"], version=row["version"], department=row["queue"], priority=row["priority"],
+        aged_from=row["aged_from"], queued_at=row["queued_at"], channel=row["channel"], units=row["units"],
+        language=needs["language"], skills=tuple((name, level) for name, level in needs["skills"]),
+        preferred=needs["preferred"], declined=frozenset(needs["declined"]), supervisor=needs["supervisor"],
+        safety=needs["safety"],
+    )
+    return Queued(waiting_case, needs["traceparent"])

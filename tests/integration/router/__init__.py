@@ -1,0 +1,1 @@
+"""Does the router keep what it decided, also against rivals?"""

@@ -1,0 +1,1 @@
+"""Does the router decide rightly?"""
