@@ -91,7 +91,7 @@ class PurposeRule(Section):
     """How messages of one purpose travel."""
 
     via: Literal["conversation", "sms", "none"] = "conversation"
-    """``conversation``: where the customer is (phone: by SMS); ``sms``: by SMS if possible (S4); ``none``: not at all."""
+    """``conversation``: where the customer is (phone: by SMS); ``sms``: by SMS if possible (S4); ``none``: never."""
     quiet: Literal["defer", "send_if_urgent", "send"] = "defer"
     """In quiet hours: wait, go out only for urgent and safety cases, or always go out."""
     expires_seconds: Annotated[int, Field(ge=1)] = 86_400

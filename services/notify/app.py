@@ -1,0 +1,35 @@
+"""What is notify made of?"""
+
+import asyncio
+
+from contracts.policy import Policy
+from services.notify.channels.receipts import routes
+from services.notify.handlers import WANTS, handler_of
+from services.notify.handlers.dispatch import dispatch
+from services.notify.settings import NotifySettings
+from services.runtime.service import Service, ServiceContext
+from services.runtime.work import Handler
+
+
+def service() -> Service:
+    """Return notify, wired: the handler rings for the dispatcher when it has queued something."""
+    queued = asyncio.Event()
+
+    def handler(policy: Policy) -> Handler:
+        return handler_of(policy, queued)
+
+    async def dispatcher(context: ServiceContext) -> None:
+        await dispatch(context, queued)
+
+    return Service(
+        name="notify",
+        topics=("case.events", "followups", "contacts", "channel.receipts"),
+        wants=WANTS,
+        handler_of=handler,
+        settings=NotifySettings,
+        loops=(dispatcher,),
+        routes=routes,
+    )
+
+
+SERVICE = service()

@@ -1,0 +1,1 @@
+"""How does the outside reach notify other than by Kafka?"""

@@ -1,0 +1,1 @@
+"""Which message goes to whom, when and in which words: decided with values only."""

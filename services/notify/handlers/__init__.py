@@ -1,0 +1,66 @@
+"""What happens when notify is told something? One handler for all that it listens to."""
+
+import asyncio
+
+from contracts.channel import DeliveryReported
+from contracts.followup import CallbackDue, ReminderDue, SurveyRequested
+from contracts.intake import ContactEnded, ContactReceived, ContactStarted
+from contracts.message import Message, derived_id
+from contracts.policy import Policy
+from contracts.router import (
+    CaseAssigned,
+    CaseClosed,
+    CaseContactAttached,
+    CaseEscalated,
+    CaseEvent,
+    CaseInformationReceived,
+    CaseInformationRequested,
+    CaseMarkedSpam,
+    CaseMerged,
+    CaseOpened,
+    CaseProgressed,
+    CaseReclassified,
+    CaseReopened,
+    CaseResolved,
+    ClockWarned,
+    MilestoneReached,
+    PromiseBreached,
+    PromiseMoved,
+    SolutionProposed,
+)
+from services.notify.domain import requests
+from services.notify.handlers import receipts, telling
+from services.runtime.work import Handler, Outgoing, Received, Work
+
+CASE_EVENTS: frozenset[type[CaseEvent]] = frozenset({
+    CaseAssigned, CaseClosed, CaseContactAttached, CaseEscalated, CaseInformationReceived, CaseInformationRequested,
+    CaseMarkedSpam, CaseMerged, CaseOpened, CaseProgressed, CaseReclassified, CaseReopened, CaseResolved, ClockWarned,
+    MilestoneReached, PromiseBreached, PromiseMoved, SolutionProposed,
+})  # fmt: skip
+"""Events of a case that are an occasion, or after which a waiting message means nothing any more."""
+WANTS: frozenset[type[Message]] = CASE_EVENTS | {
+    ContactStarted, ContactReceived, ContactEnded, ReminderDue, SurveyRequested, CallbackDue, DeliveryReported,
+}  # fmt: skip
+
+
+def handler_of(policy: Policy, queued: asyncio.Event) -> Handler:
+    """Return the handler; ``queued`` is set when a transaction leaves something for the dispatcher."""
+
+    async def handle(work: Work) -> list[Outgoing]:
+        calls = [_call(received) for received in work.received if isinstance(received.message, CallbackDue)]
+        reports = [received for received in work.received if isinstance(received.message, DeliveryReported)]
+        told = await telling.tell(work, policy)
+        answered = await receipts.receive(work, reports, policy)
+        if told.waiting:
+            queued.set()
+        return [*told.outgoing, *calls, *answered]
+
+    return handle
+
+
+def _call(received: Received) -> Outgoing:
+    """Ask a gateway to place a call, once per attempt (F2)."""
+    if not isinstance(received.message, CallbackDue):
+        raise TypeError(received.type)
+    request = requests.call(received.message)
+    return Outgoing(request, derived_id(request.callback_id, "call", request.attempt), received)

@@ -1,0 +1,133 @@
+"""How do queued messages reach the provider, each at most once?
+
+Lease, call outside any transaction, record. One loop leases, many call, one records whatever has come in since in a
+single transaction. A crash in between leaves a lease that runs out, and that is looked up, never sent blindly.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from services.notify import metrics
+from services.notify.domain.outcomes import Accepted, Outcome, Postponed, Refused, Untouched
+from services.notify.handlers.recording import record
+from services.notify.senders.http import HttpSender, open_sender
+from services.notify.settings import NotifySettings
+from services.notify.storage import leases
+from services.notify.storage.leases import Lease
+from services.runtime.context import ServiceContext
+from services.runtime.lifecycle import first_failure, wait
+
+BUSY_SECONDS = 0.005
+IDLE_SECONDS = 0.25
+AHEAD = 2
+"""Leased deliveries per call at a time: enough that no caller waits for the database."""
+STOP_SHARE = 0.5
+"""What calls in progress may take of the time for an orderly stop; what is cut is looked up later."""
+
+
+async def dispatch(context: ServiceContext, queued: asyncio.Event) -> None:
+    """Send what is due until told to stop."""
+    settings = context.settings_as(NotifySettings)
+    async with open_sender(settings) as sender:
+        await Dispatcher(context, settings, sender, queued).run()
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """The dispatcher of one process."""
+
+    context: ServiceContext
+    settings: NotifySettings
+    sender: HttpSender | None
+    queued: asyncio.Event
+    """Set when something may be due or a caller is free."""
+    leased: asyncio.Queue[Lease | None] = field(default_factory=asyncio.Queue)
+    called: asyncio.Queue[tuple[Lease, Outcome] | None] = field(default_factory=asyncio.Queue)
+    in_hand: int = 0
+    not_before: datetime | None = None
+    """The provider asked for a pause: nobody calls before."""
+
+    async def run(self) -> None:
+        """Lease, call and record until told to stop; a failure of one ends all."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._record(), name="sms-record")
+                callers = [group.create_task(self._call(), name="sms-call") for _ in range(self.settings.sms_calls_max)]
+                await self._lease()
+                for _ in callers:
+                    self.leased.put_nowait(None)
+                _, late = await asyncio.wait(callers, timeout=self.settings.stop_seconds * STOP_SHARE)
+                for caller in late:
+                    caller.cancel()
+                self.called.put_nowait(None)
+        except BaseExceptionGroup as failures:
+            raise first_failure(failures) from None
+
+    async def _lease(self) -> None:
+        pause = BUSY_SECONDS
+        limit = self.settings.sms_calls_max * AHEAD
+        while not self.context.stopping.is_set():
+            self.queued.clear()
+            taken = await self._take(limit - self.in_hand)
+            if taken:
+                pause = BUSY_SECONDS
+                continue
+            pause = min(pause * 2, IDLE_SECONDS)
+            if await wait(self.queued, pause):
+                pause = BUSY_SECONDS
+
+    async def _take(self, limit: int) -> int:
+        now = self.context.clock.now()
+        if limit <= 0 or (self.not_before is not None and now < self.not_before):
+            return 0
+        until = now + timedelta(seconds=self.settings.sms_lease_seconds)
+        taken = await leases.take(self.context.pool, now, until, limit)
+        self.in_hand += len(taken)
+        for lease in taken:
+            self.leased.put_nowait(lease)
+        return len(taken)
+
+    async def _call(self) -> None:
+        while (lease := await self.leased.get()) is not None:
+            outcome = await self._outcome(lease)
+            if lease.channel == "sms":
+                metrics.SMS_CALLS.labels(outcome=type(outcome).__name__.lower()).inc()
+            self.called.put_nowait((lease, outcome))
+
+    async def _outcome(self, lease: Lease) -> Outcome:
+        """Return what became of a lease: handed over, sent, or looked up."""
+        if lease.was == "queued" and lease.expires_at <= self.context.clock.now():
+            return Refused("expired")
+        if lease.request is not None:
+            return Accepted(None)
+        if self.context.stopping.is_set():
+            return Untouched()
+        if self.sender is None:
+            return Refused("no_provider")
+        if lease.was != "queued":
+            return await self.sender.look_up(lease.delivery_id)
+        outcome = await self.sender.send(lease.delivery_id, lease.recipient, lease.body, lease.traceparent)
+        if isinstance(outcome, Postponed) and outcome.retry_after_seconds:
+            self.not_before = self.context.clock.now() + timedelta(seconds=outcome.retry_after_seconds)
+        return outcome
+
+    async def _record(self) -> None:
+        while (first := await self.called.get()) is not None:
+            batch, ended = [first], False
+            while not self.called.empty():
+                more = self.called.get_nowait()
+                if more is None:
+                    ended = True
+                else:
+                    batch.append(more)
+            await self._write(batch)
+            self.in_hand -= len(batch)
+            self.queued.set()
+            if ended:
+                return
+
+    async def _write(self, batch: list[tuple[Lease, Outcome]]) -> None:
+        """Write the outcomes down and say what is new, in one transaction."""
+        await self.context.transact(partial(record, batch, self.settings, self.context.policy))

@@ -1,0 +1,123 @@
+"""How is an SMS provider called over HTTP, and what does its answer mean?
+
+What the answer does not prove is ``Unclear``: a call that was cut or timed out after it left, a server error. What
+proves that nothing was taken (no connection, 429, 503) is ``Postponed``. The delivery id goes along as
+``client_reference``, under which the provider recognises a repeat and can be asked.
+"""
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import httpx
+import orjson
+
+from services.notify import metrics
+from services.notify.domain.outcomes import Absent, Accepted, Outcome, Postponed, Refused, Unclear
+from services.notify.settings import NotifySettings
+
+ANSWER_BYTES_MAX = 65_536
+RETRY_AFTER_MAX = 86_400.0
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_BUSY = frozenset({429, 503})
+_LATER = frozenset({408, 425})
+
+
+class HttpSender:
+    """The generic adapter: ``POST /messages`` sends, ``GET /messages?client_reference=`` looks up."""
+
+    def __init__(self, client: httpx.AsyncClient, sender: str) -> None:
+        """Call through this client, in the name of this sender."""
+        self._client = client
+        self._sender = sender
+
+    async def send(self, delivery_id: UUID, to: str, text: str, traceparent: str | None) -> Outcome:
+        """Offer a message to the provider, once."""
+        message = {"to": to, "text": text, "sender": self._sender, "client_reference": str(delivery_id)}
+        headers = {"content-type": "application/json"} | ({"traceparent": traceparent} if traceparent else {})
+        try:
+            with metrics.SMS_SECONDS.time():
+                status, answer, after = await self._call("POST", content=orjson.dumps(message), headers=headers)
+        except _NOT_SENT as problem:
+            return Postponed(type(problem).__name__)
+        except httpx.HTTPError as problem:
+            return Unclear(type(problem).__name__)
+        return _meaning(status, answer, after)
+
+    async def look_up(self, delivery_id: UUID) -> Outcome:
+        """Ask whether the provider has this message: ``Accepted``, ``Absent`` (proven), else ``Unclear``."""
+        reference = str(delivery_id)
+        try:
+            status, answer, _ = await self._call("GET", params={"client_reference": reference})
+        except httpx.HTTPError as problem:
+            return Unclear(type(problem).__name__)
+        found = _found(answer) if status == httpx.codes.OK else None
+        if found is None:
+            return Unclear(f"lookup_http_{status}")
+        mine = [each for each in found if isinstance(each, dict) and each.get("client_reference") == reference]
+        return Accepted(_ref(mine[0])) if mine else Absent()
+
+    async def _call(self, method: str, **request: Any) -> tuple[int, Any, float | None]:  # noqa: ANN401 - JSON
+        async with self._client.stream(method, "messages", **request) as response:
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > ANSWER_BYTES_MAX:
+                    break
+            return response.status_code, _json(bytes(body)), _seconds(response.headers.get("retry-after"))
+
+
+@asynccontextmanager
+async def open_sender(settings: NotifySettings) -> AsyncIterator[HttpSender | None]:
+    """Give the adapter of the configured provider with connections that stay open, or ``None`` without one."""
+    if settings.sms_url is None:
+        yield None
+        return
+    token = settings.sms_token
+    async with httpx.AsyncClient(
+        base_url=settings.sms_url.rstrip("/") + "/",
+        headers={"authorization": f"Bearer {token.get_secret_value()}"} if token else {},
+        timeout=httpx.Timeout(settings.sms_timeout_seconds, connect=min(5.0, settings.sms_timeout_seconds)),
+        limits=httpx.Limits(max_connections=settings.sms_calls_max, max_keepalive_connections=settings.sms_calls_max),
+        follow_redirects=False,
+        trust_env=False,
+        verify=ssl.create_default_context() if settings.sms_url.startswith("https") else False,
+    ) as client:
+        yield HttpSender(client, settings.sms_sender)
+
+
+def _meaning(status: int, answer: object, retry_after: float | None) -> Outcome:
+    if httpx.codes.is_success(status):
+        return Accepted(_ref(answer)) if isinstance(answer, dict) else Unclear("answer_unreadable")
+    if status in _BUSY or (httpx.codes.is_server_error(status) and retry_after is not None):
+        return Postponed(f"http_{status}", retry_after)
+    if status in _LATER or httpx.codes.is_server_error(status) or httpx.codes.is_informational(status):
+        return Unclear(f"http_{status}")
+    return Refused(f"http_{status}")
+
+
+def _ref(answer: dict[str, Any]) -> str | None:
+    ref = answer.get("provider_ref")
+    return ref[:255] if isinstance(ref, str) and ref else None
+
+
+def _found(answer: object) -> list[Any] | None:
+    """Return the messages of a look-up, bare or under ``messages``."""
+    inner = answer.get("messages") if isinstance(answer, dict) else answer
+    return inner if isinstance(inner, list) else None
+
+
+def _json(body: bytes) -> object:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _seconds(value: str | None) -> float | None:
+    """Return a ``Retry-After`` in seconds; the date form, which no SMS provider we know uses, counts as a minute."""
+    if value is None:
+        return None
+    return min(float(value), RETRY_AFTER_MAX) if value.strip().isdigit() else 60.0

@@ -1,0 +1,1 @@
+"""What does notify remember between two transactions?"""
