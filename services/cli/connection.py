@@ -115,4 +115,12 @@ def _connection(kafka: str, postgres: str, desk: str | None, state: Running | No
 
 
 def _set(key: str) -> str | None:
-    return configuration.ENVIRONMENT.get(f"CASELOOP_{key}") or None
+    """Return the value of ``CASELOOP_<key>``, else what the file says that ``CASELOOP_<key>_FILE`` names."""
+    value, path = (configuration.ENVIRONMENT.get(f"CASELOOP_{key}{end}") for end in ("", "_FILE"))
+    if value or not path:
+        return value or None
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except OSError as problem:
+        line = f"CASELOOP_{key}_FILE: cannot read {path}: {problem.strerror}; set it to the path of a readable file"
+        raise CommandError(line) from None
