@@ -13,10 +13,11 @@ from services.runtime.clock import Clock
 from services.runtime.database import Pool
 from services.runtime.endings import Tally
 from services.runtime.envelope import Opener
+from services.runtime.failures import needing_postgres
 from services.runtime.logs import Log
 from services.runtime.offsets import Stretch, Stretches
 from services.runtime.pieces import Entry
-from services.runtime.processing import Processing
+from services.runtime.processing import ACQUIRE_SECONDS, Processing
 from services.runtime.records import Partition, Record, Slice
 
 
@@ -52,8 +53,9 @@ class Consumer:
 
     async def adopt(self, places: Iterable[Partition]) -> Mapping[Partition, int]:
         """Read the marks of partitions that are ours now, and return where to read from."""
-        async with self.pool.acquire() as connection, connection.transaction():
-            marks = await offsets.load(connection, places)
+        with needing_postgres():
+            async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection, connection.transaction():
+                marks = await offsets.load(connection, places)
         self._marks.update(marks)
         self._proven.difference_update(marks)
         return marks
@@ -94,17 +96,17 @@ class Consumer:
     def _is_trusted(self, each: Slice, seek: dict[Partition, int]) -> bool:
         """Tell whether a slice goes on where we are.
 
-        After an adoption the first slice may have been fetched before the seek, from anywhere. It is read once more
-        from the mark; what comes then is right even if it begins elsewhere: logs have holes and beginnings.
+        The first slice after an adoption may have been fetched before the seek: settled, it would come again. It is
+        dropped and read once more from the mark, by a seek that nothing overtakes since nobody polls before this poll
+        is done with. What comes then is right even if it begins later: logs have holes and beginnings.
         """
         mark = self._marks.get(each.place)
         if mark is None:
             return False
         if each.place not in self._proven:
             self._proven.add(each.place)
-            if each.first != mark:
-                seek[each.place] = mark
-                return False
+            seek[each.place] = mark
+            return False
         if each.first < mark:
             self.log.error("log_restarted", topic=each.topic, partition=each.partition, mark=mark, first=each.first)
         return True

@@ -1,6 +1,8 @@
 """What does a failure mean for the record that was in hand?"""
 
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -56,6 +58,17 @@ def postgres_is_away(error: BaseException) -> bool:
     if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
         return False
     return is_away(error) or isinstance(error, UNFIT)
+
+
+@contextmanager
+def needing_postgres() -> Iterator[None]:
+    """Say :class:`PostgresAwayError` for every way in which a connection is lost or cannot be had."""
+    try:
+        yield
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        if postgres_is_away(error):
+            raise PostgresAwayError(type(error).__name__) from error
+        raise
 
 
 def judge(error: Exception) -> Failure:

@@ -36,7 +36,8 @@ COMMIT_SECONDS = 2.0
 LOOK_SECONDS = 0.25
 PAUSE_SECONDS_FIRST = 0.05
 PAUSE_SECONDS_MAX = 2.0
-SESSION_MILLISECONDS = 10_000
+SESSION_MILLISECONDS = 6_000
+"""After this long a member that died is missed; brokers allow no less by default."""
 
 
 class Handover:
@@ -95,7 +96,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self._broker = KafkaBroker(
             settings.kafka_bootstrap.split(","), security=kafka.faststream_security(settings), consumer_only=True,
             allow_auto_create_topics=False, graceful_timeout=1.0, apply_types=False,
-            logger=logging.getLogger("faststream"), log_level=logging.DEBUG,
+            logger=logging.getLogger("caseloop.kafka"), log_level=logging.DEBUG,
             request_timeout_ms=kafka.REQUEST_MILLISECONDS * 2,
         )
         self._subscriber = self._subscribe(group, topics)
@@ -107,6 +108,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             batch_timeout_ms=round(self._settings.poll_wait_seconds * 1000), ack_policy=AckPolicy.MANUAL,
             auto_offset_reset="earliest", no_reply=True, parser=_parse, decoder=_decode, listener=self,
             fetch_max_bytes=self._settings.batch_bytes_max, session_timeout_ms=SESSION_MILLISECONDS,
+            heartbeat_interval_ms=SESSION_MILLISECONDS // 3,
         )
         if subscriber.ack_policy is not AckPolicy.MANUAL:
             raise AssertionError(subscriber.ack_policy)

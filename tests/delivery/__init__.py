@@ -1,0 +1,1 @@
+"""Do offsets, groups and order hold on real servers?"""

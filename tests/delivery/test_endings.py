@@ -1,0 +1,188 @@
+"""Does each thing that goes wrong have its ending on a real topic, byte for byte, with its neighbours untouched?"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from contracts.message import derived_id
+from services.runtime import parking
+from services.runtime.database import open_pool
+from services.runtime.errors import StoppedError
+from services.runtime.records import Record
+from services.runtime.retrier import retry_due
+from services.runtime.settings import Settings
+from services.runtime.work import Outgoing, Work
+from tests.delivery.conftest import Ground, marks_reach
+from tests.support.floor import NOW
+from tests.support.proxy import door_to
+from tests.support.tiny import (
+    Notes,
+    SettableClock,
+    a_consumer,
+    consuming,
+    effects,
+    ended,
+    headers_of,
+    lot,
+    progressed,
+    publish,
+    record_of,
+)
+
+CASE = derived_id("case")
+BAD = ended("bad", 5)
+OLD = (NOW - timedelta(days=91)).isoformat().encode()
+CRAFTED: dict[str, list[Record]] = {
+    "malformed_envelope": [
+        record_of(BAD, headers=[]),
+        record_of(BAD, headers=headers_of(BAD, ce_id=None)),
+        record_of(BAD, headers=[*headers_of(BAD), ("ce_id", None)]),
+        record_of(BAD, headers=headers_of(BAD, ce_source=b"\xff\xfe")),
+        record_of(BAD, headers=headers_of(BAD, content_type=b"text/plain")),
+        Record("channel.chat", 0, 0, 0, b"bad", None, tuple(headers_of(BAD))),
+        Record("channel.chat", 0, 0, 0, b"\xff\x00", BAD.value(), tuple(headers_of(BAD))),
+    ],
+    "malformed_json": [
+        record_of(BAD, value=b"{"),
+        record_of(BAD, value=b"\xff"),
+        record_of(BAD, value=b'{"a": 1, "a": 2}'),
+        record_of(BAD, value=b'{"a": NaN}'),
+        record_of(BAD, value=b"[" * 1000 + b"]" * 1000),
+        record_of(BAD, value=b'{"a": ' + b"1" * 400_000 + b"}"),
+    ],
+    "unknown_type": [record_of(BAD, headers=headers_of(BAD, ce_type=b"caseloop.channel.nonsense.v1"))],
+    "unknown_version": [record_of(BAD, headers=headers_of(BAD, ce_type=b"caseloop.channel.conversation_ended.v2"))],
+    "invalid_data": [
+        record_of(BAD, value=b'{"channel": "chat"}'),
+        record_of(BAD, value=BAD.value().replace(b'"bad"', b'"b\\u0000d"')),
+        record_of(BAD, headers=headers_of(BAD, ce_time=OLD)),
+    ],
+    "too_large": [record_of(BAD, value=b"x" * 1_060_000)],
+    "wrong_topic": [
+        record_of(BAD, headers=headers_of(BAD, ce_type=b"caseloop.case.progressed.v1")),
+        record_of(BAD, value=BAD.value().replace(b'"chat"', b'"sms"')),
+    ],
+}
+
+
+@pytest.mark.parametrize("reason", list(CRAFTED))
+async def test_each_reason_code_is_parked_byte_for_byte(ground: Ground, reason: str) -> None:
+    crafted = CRAFTED[reason]
+    records: list[Record] = [record_of(ended("good", 0))]
+    for number, record in enumerate(crafted, 1):
+        records += [record, record_of(ended("good", number))]
+    await publish(ground.settings, records)
+
+    async with consuming(ground.settings, a_consumer(ground.pool, Notes()), "channel.chat"):
+        await marks_reach(ground, len(records))
+
+    assert await effects(ground.pool) == [("good", number) for number in range(len(crafted) + 1)]
+    async with ground.pool.acquire() as connection:
+        listed = await parking.parked(connection)
+        shown = [await parking.parked_record(connection, each.parked_id) for each in listed]
+    assert [(each.status, each.reason) for each in listed] == [("dead", reason)] * len(crafted)
+    assert [each.record.offset for each in listed] == [2 * place + 1 for place in range(len(crafted))]
+    for each, record in zip(shown, crafted, strict=True):
+        assert each is not None
+        assert (each.record.key, each.record.value) == (record.key, record.value)
+        assert tuple(each.record.headers) == tuple(record.headers)
+        assert "bad" not in each.detail
+
+
+async def test_a_bug_is_retried_in_order_after_the_fix(ground: Ground) -> None:
+    notes, clock = Notes({2: ZeroDivisionError}), SettableClock()
+    consumer = a_consumer(ground.pool, notes, clock)
+    await publish(
+        ground.settings,
+        [record_of(message) for message in (ended("a", 1), ended("a", 2), ended("b", 9), ended("a", 3))],
+    )
+    async with consuming(ground.settings, consumer, "channel.chat"):
+        await marks_reach(ground, 4)
+    assert await effects(ground.pool) == [("a", 1), ("b", 9)]
+
+    for _ in range(3):
+        clock.pass_by(60)
+        await retry_due(consumer.processing, ground.pool, consumer.open_record, consumer.keep)
+    assert [status for status, _, _ in await lot(ground.pool)] == ["dead", "retried"]
+
+    notes.failures.clear()
+    async with ground.pool.acquire() as connection:
+        await parking.requeue(connection, [1], "ops", "fixed", clock.now())
+    await retry_due(consumer.processing, ground.pool, consumer.open_record, consumer.keep)
+    assert await effects(ground.pool) == [("a", 1), ("b", 9), ("a", 3), ("a", 2)]
+
+
+async def test_many_failures_in_a_row_end_the_service_and_the_rest_stays(ground: Ground) -> None:
+    notes = Notes(dict.fromkeys(range(100), KeyError))
+    await publish(ground.settings, [record_of(ended(f"c-{number}", number)) for number in range(100)])
+    with pytest.raises(ExceptionGroup) as stopped:
+        async with consuming(
+            ground.settings,
+            a_consumer(ground.pool, notes, dead_in_a_row_max=20),
+            "channel.chat",
+        ) as stopping:
+            await stopping.wait()
+    assert stopped.group_contains(StoppedError)
+    assert await ground.pool.fetchval("SELECT sum(next_offset) FROM koff") == 19
+
+    notes.failures.clear()
+    async with consuming(ground.settings, a_consumer(ground.pool, notes), "channel.chat"):
+        await marks_reach(ground, 100)
+    assert [number for _, number in await effects(ground.pool)] == list(range(19, 100))
+
+
+async def test_postgres_away_ends_nothing_and_heals_by_itself(ground: Ground) -> None:
+    async with door_to(ground.settings.postgres_dsn.get_secret_value()) as door:
+        settings = Settings.model_validate(ground.settings.model_dump() | {"postgres_dsn": door.dsn})
+        async with open_pool(settings, ground.schema) as pool:
+            consumer = a_consumer(pool, Notes())
+            async with consuming(settings, consumer, "case.events"):
+                await publish(settings, [record_of(progressed(CASE, number)) for number in range(1, 101)])
+                await marks_reach(ground, 100)
+                door.shut()
+                await publish(settings, [record_of(progressed(CASE, number)) for number in range(101, 301)])
+                await door.knocked(3)
+                door.open()
+                await marks_reach(ground, 300)
+    assert [number for _, number in await effects(ground.pool)] == list(range(1, 301))
+    assert await lot(ground.pool) == []
+
+
+async def test_connections_cut_in_the_middle_of_batches_lose_and_double_nothing(ground: Ground) -> None:
+    async with door_to(ground.settings.postgres_dsn.get_secret_value()) as door:
+        settings = Settings.model_validate(
+            ground.settings.model_dump() | {"postgres_dsn": door.dsn, "batch_records_max": 10},
+        )
+        calls = 0
+
+        async def handler(work: Work) -> Sequence[Outgoing]:
+            nonlocal calls
+            calls += 1
+            said = await Notes()(work)
+            if calls % 7 == 0:
+                asyncio.get_running_loop().call_later(0.001 * (calls % 3), _flicker, door)
+            return said
+
+        def _flicker(door: object) -> None:
+            door.shut()  # type: ignore[attr-defined]  # the door of this test
+            door.open()  # type: ignore[attr-defined]  # the door of this test
+
+        await publish(settings, [record_of(progressed(CASE, number)) for number in range(1, 301)])
+        async with (
+            open_pool(settings, ground.schema) as pool,
+            consuming(settings, a_consumer(pool, handler), "case.events"),
+        ):
+            await marks_reach(ground, 300)
+    assert [number for _, number in await effects(ground.pool)] == list(range(1, 301))
+    assert calls > 30
+
+
+async def test_a_refusal_by_the_business_is_done_and_said(ground: Ground) -> None:
+    refusal = Outgoing(progressed(CASE, 1), derived_id("refusal"))
+    await publish(ground.settings, [record_of(ended("a", 1))])
+    async with consuming(ground.settings, a_consumer(ground.pool, Notes(said=(refusal,))), "channel.chat"):
+        await marks_reach(ground, 1)
+    assert await lot(ground.pool) == []
+    assert await ground.pool.fetchval("SELECT count(*) FROM outbox") == 1
