@@ -61,7 +61,7 @@ class Relay:
     leases: Leases
     log: "Log"
     rows_max: int = 256
-    publish_seconds: float = 10.0
+    publish_seconds: float = 4.0
     tracing: Tracing = UNTRACED
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     """Set after a commit in this process, so that nobody waits for the next poll."""
@@ -89,6 +89,8 @@ class Relay:
                 renewed_at = now()
                 await self._renew(connection)
             last = stopping.is_set()
+            if last and self.failing:
+                return
             self.wake.clear()
             rows = await self.take(connection, arrived)
             lease_left = renewed_at + self.leases.seconds - now()

@@ -78,7 +78,7 @@ class Settings(BaseModel):
         le=600,
         description="the seconds that a dead relay blocks its buckets, 0.5 to 600",
     )
-    publish_timeout_seconds: Seconds = Field(10.0, description="the seconds to wait for the brokers' acks")
+    publish_timeout_seconds: Seconds = Field(4.0, description="the seconds to wait for the brokers' acks")
 
     start_wait_seconds: Seconds = Field(20.0, description="the seconds to wait for servers at the start")
     stop_seconds: float = Field(8.0, gt=0, le=60, description="the seconds that an orderly stop may take, up to 60")

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
+from aiokafka.admin import NewTopic
 
 from deploy.local import KafkaServer, start_kafka
-from services.runtime import outbox
+from services.runtime import kafka, outbox
 from services.runtime.database import Pool
 from services.runtime.frames import Frame
 from services.runtime.leases import Leases
@@ -43,6 +45,20 @@ class Refusing:
         del within_seconds
         self.asked.append(list(rows))
         return Published((), "away")
+
+
+@dataclass(slots=True)
+class Hanging:
+    """Brokers that take the bytes and never acknowledge them."""
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def publish(self, rows: Mapping[int, Iterable[Frame]], within_seconds: float) -> Published:
+        self.asked.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_seconds):
+                await asyncio.Event().wait()
+        return Published((), f"{len(rows)} rows without an ack")
 
 
 @dataclass(slots=True)
@@ -135,21 +151,43 @@ async def told(refusing: Refusing, times: int) -> bool:
 
 async def test_one_partition_that_is_refused_holds_back_its_own_rows_only(
     settings: Settings,
-    pool: Pool,
     publisher: KafkaPublisher,
 ) -> None:
-    """A frame for a topic that the brokers do not have stays; its neighbours' rows arrive."""
-    rows = {
-        1: [Frame("case.commands", b"k", b"v", [])],
-        2: [Frame("contacts", b"k", b"v", []), Frame("case.commands", b"k", b"v", [])],
-        3: [Frame("case.commands", b"k", b"v", [])],
-    }
-    published = await publisher.publish(rows, 2.0)
+    narrow = NewTopic(f"{settings.topic_prefix}contacts", 1, 1, topic_configs={"max.message.bytes": "1000"})
+    async with kafka.admin(settings) as client:
+        await client.create_topics([narrow])
+    small, large = Frame("case.commands", b"k", b"v", []), Frame("contacts", b"k", b"v" * 2000, [])
+
+    published = await publisher.publish({1: [small], 2: [small, large], 3: [small]}, 5.0)
+
+    assert published.problem is not None
+    assert list(published.arrived) == [1, 3]
+    assert list((await publisher.publish({4: [small]}, 5.0)).arrived) == [4]
+
+
+async def test_a_topic_that_is_not_there_keeps_all_rows(settings: Settings, publisher: KafkaPublisher) -> None:
+    rows = {1: [Frame("case.commands", b"k", b"v", []), Frame("contacts", b"k", b"v", [])]}
+
+    published = await publisher.publish(rows, 1.0)
     assert published.problem is not None
     assert list(published.arrived) == []
 
     await make_topic(settings, "contacts")
-    assert sorted((await publisher.publish(rows, 5.0)).arrived) == [1, 2, 3]
+    assert list((await publisher.publish(rows, 5.0)).arrived) == [1]
+
+
+async def test_brokers_that_hang_do_not_hold_up_the_stop(settings: Settings, pool: Pool) -> None:
+    hanging = Hanging()
+    relay = a_relay(pool, hanging, settings)
+    relay.leases, relay.publish_seconds = Leases("patient", 600.0), 1.0
+    stopping = asyncio.Event()
+    await say(pool, range(1))
+    async with asyncio.timeout(2.0), asyncio.TaskGroup() as group:
+        group.create_task(relay.run(stopping))
+        await hanging.asked.wait()
+        stopping.set()
+
+    assert len(await outbox_ids(pool)) > 0
 
 
 async def test_a_kill_between_ack_and_delete_repeats_messages_and_reorders_none(
