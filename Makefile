@@ -83,7 +83,7 @@ $(VENV)/.tools: requirements/build.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.packages: requirements/test.txt $(VENV)/.tools
-	@echo "== packages (about 120, hashes required)"
+	@echo "== packages (about 100, hashes required)"
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $<
 	touch $@
 

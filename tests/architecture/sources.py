@@ -27,6 +27,13 @@ class Source:
         """Every dotted name that is used or imported, with its line; imported ones as they are called at home."""
         return frozenset(self._names())
 
+    @cached_property
+    def imports(self) -> frozenset[str]:
+        """Every module that is imported, by its full name."""
+        whole = {alias.name for node in ast.walk(self.tree) if isinstance(node, ast.Import) for alias in node.names}
+        parts = {node.module or "" for node in ast.walk(self.tree) if isinstance(node, ast.ImportFrom)}
+        return frozenset(whole | parts)
+
     def _names(self) -> Iterator[tuple[int, str]]:
         homes = dict(self._imported())
         for node in ast.walk(self.tree):
