@@ -55,6 +55,15 @@ SELECT delivery_id, purpose, channel, milestone, state, provider, reason, change
 FROM deliveries WHERE case_id = $1 ORDER BY changed_at, delivery_id
 """
 
+SUMMARY = """
+-- summary: how many cases are open, and what was not kept
+SELECT
+    (SELECT count(*) FROM cases WHERE state NOT IN ('closed', 'merged', 'spam')) AS cases_open,
+    (SELECT count(*) FROM cases) AS cases,
+    (SELECT count(*) FROM clocks WHERE state = 'breached' AND promise_id IS NULL) AS clocks_breached,
+    (SELECT count(*) FROM clocks WHERE state = 'breached' AND promise_id IS NOT NULL) AS promises_breached
+"""
+
 LIST_DEMANDS = f"""
 -- demands.page: Table 1 from a place on (R9)
 SELECT {_COLUMNS}, opened.data AS opened, clock.due_at AS clock_due_at
@@ -142,6 +151,12 @@ async def clocks_of(connection: Connection, case_id: UUID) -> list[dict[str, obj
 async def deliveries_of(connection: Connection, case_id: UUID) -> list[dict[str, object]]:
     """Return what became of the messages of one case."""
     return [dict(row) for row in await connection.fetch(LIST_DELIVERIES, case_id)]
+
+
+async def summary(connection: Connection) -> dict[str, int]:
+    """Return how many cases there are and what was not kept."""
+    row = await connection.fetchrow(SUMMARY)
+    return dict(row) if row is not None else {}
 
 
 async def demands(

@@ -37,6 +37,7 @@ def routes_of(context: ServiceContext) -> Sequence[BaseRoute]:
     departments = {name: department.title for name, department in context.policy.departments.items()}
     answers = _Answers(context.pool, departments)
     return [
+        Route("/api/summary", _answered(answers.summary)),
         Route("/api/cases", _answered(answers.board)),
         Route("/api/cases/{named}", _answered(answers.case)),
         Route("/api/cases/{named}/why", _answered(answers.why)),
@@ -50,6 +51,10 @@ class _Answers:
 
     pool: Pool
     departments: Departments
+
+    async def summary(self, _request: Request) -> Response:
+        async with self.pool.acquire() as connection:
+            return _json(await queries.summary(connection))
 
     async def board(self, request: Request) -> Response:
         wanted = _filter(request)
