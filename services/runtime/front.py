@@ -9,6 +9,7 @@ from services.runtime import envelope
 from services.runtime.consumer import Consumer
 from services.runtime.context import ServiceContext
 from services.runtime.firing import timers_loop
+from services.runtime.gauges import gauges_loop
 from services.runtime.lifecycle import Loop
 from services.runtime.parking import Backoff
 from services.runtime.processing import Processing
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def front_loops(service: "Service", context: ServiceContext) -> Mapping[str, Loop]:
-    """Return consumer, timers, retrier and retirement of a service; each runs until its event is set."""
+    """Return consumer, timers, retrier, retirement and gauges of a service; each runs until its event is set."""
     settings, pool, clock, log = context.settings, context.pool, context.clock, context.log
     open_record = envelope.opener(service.wants)
     keep = timedelta(days=settings.inbox_retention_days)
@@ -33,6 +34,7 @@ def front_loops(service: "Service", context: ServiceContext) -> Mapping[str, Loo
         "timers": partial(timers_loop, processing, pool, context.timers_wake, log),
         "retrier": partial(retrier_loop, processing, pool, open_record, keep, log),
         "retirement": partial(retirement_loop, pool, clock, keep, log),
+        "gauges": partial(gauges_loop, pool),
     }
 
 

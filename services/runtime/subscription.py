@@ -205,7 +205,18 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         now = asyncio.get_running_loop().time()
         if now >= self._commit_at:
             self._commit_at = now + COMMIT_SECONDS
+            self._measure_lag()
             await self._commit()
+
+    def _measure_lag(self) -> None:
+        """Show how far the end of each partition of ours is, as the last fetch saw it."""
+        consumer = self._kafka()
+        assigned = consumer.assignment()
+        metrics.CONSUMER_LAG.clear()
+        for (topic, partition), mark in self._consumer.marks.items():
+            place = TopicPartition(self._prefix + topic, partition)
+            end = consumer.highwater(place) if place in assigned else None
+            metrics.CONSUMER_LAG.labels(topic, partition).set(max((end or mark) - mark, 0))
 
     async def _commit(self) -> None:
         """Tell Kafka where we are; if it does not listen, nothing is lost."""

@@ -77,6 +77,8 @@ async def test_what_comes_in_goes_out_and_health_and_metrics_tell_so(
         metrics = (await http.get("/metrics")).text
         assert 'caseloop_records_total{ending="done",topic="case.commands"} 50.0' in metrics
         assert "caseloop_outbox_age_seconds" in metrics
+        assert 'caseloop_parked{status="dead"} 0.0' in metrics
+        assert 'caseloop_consumer_lag{partition="0",topic="case.commands"}' in metrics
         assert json.loads(tiny.announced.read_text())["pid"] == tiny.process.pid
 
 
