@@ -84,7 +84,7 @@ def due(state: CaseFollowup, occasion: Occasion) -> Decision:
 def reported(state: CaseFollowup, report: CallReported, occasion: Occasion) -> Decision:
     """Take what became of a try; one that was answered counts however late, others only while they are awaited."""
     callback = _find(state, report.callback_id)
-    if callback is None or callback.state == "ended":
+    if callback is None or callback.state == "ended" or report.attempt <= callback.earlier_attempts:
         return Decision(state)
     awaited = report.attempt == callback.attempt and callback.state == "calling"
     if report.outcome != "answered" and not awaited and report.attempt <= callback.attempt:
@@ -137,6 +137,7 @@ def _planned(state: CaseFollowup, wish: _Wish, occasion: Occasion) -> Callback:
         phone=wish.phone,
         agent_id=wish.agent_id,
         attempt=known.attempt if known else 0,
+        earlier_attempts=known.attempt if known else 0,
     )
 
 

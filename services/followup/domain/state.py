@@ -26,6 +26,8 @@ class Callback:
     phone: str | None = None
     agent_id: str | None = None
     attempt: int = 0
+    earlier_attempts: int = 0
+    """Tries of plans before this one: what becomes of them means nothing to it."""
     failures: int = 0
     """Tries of this plan that count; an agent who was not free does not."""
     machines: int = 0

@@ -1,4 +1,4 @@
-"""How does a test tell a case's story in virtual time? Events at moments, timers firing exactly when due between them."""
+"""How does a test tell a case's story in virtual time, with timers firing exactly when they are due?"""
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from contracts.intake import SurveyAnswer
 from contracts.message import Message, derived_id
 from contracts.policy import Policy, load_policy
 from contracts.router import CaseEvent, CaseOpened
-from contracts.values import Actor, Cause, Party
+from contracts.values import Actor, CallOutcome, Cause, Party
 from services.followup.domain import callbacks, decisions, surveys
 from services.followup.domain.decisions import Greeting
 from services.followup.domain.rules import Occasion, Rules
@@ -67,10 +67,16 @@ class Story:
     def event(self, kind: type[CaseEvent], **fields: Any) -> Any:  # noqa: ANN401 - an event of that kind
         """Return the journal's next event."""
         self.version += 1
-        given = {"case_id": self.case_id, "version": self.version, "occurred_at": self.at, "by": AGENT, "cause": COMMAND}
+        given = {
+            "case_id": self.case_id,
+            "version": self.version,
+            "occurred_at": self.at,
+            "by": AGENT,
+            "cause": COMMAND,
+        }
         return example(kind).model_copy(update=given | fields)
 
-    def reported(self, callback_id: UUID, attempt: int, outcome: str, **fields: Any) -> list[Message]:  # noqa: ANN401 - any field
+    def reported(self, callback_id: UUID, attempt: int, outcome: CallOutcome, **fields: Any) -> list[Message]:  # noqa: ANN401 - any field
         """Let an exchange report a call."""
         report = CallReported(
             callback_id=callback_id,

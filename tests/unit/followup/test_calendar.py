@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import holidays
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -161,7 +162,9 @@ def cases(draw: st.DrawFn) -> tuple[Calendar, datetime, int]:
     zone = draw(st.sampled_from(ZONES))
     week = {weekday: draw(hours()) for weekday in draw(st.sets(st.sampled_from(WEEKDAYS), min_size=1))}
     start = draw(st.one_of(_near_a_change(zone), _moments))
-    given_ = Calendar.model_validate({"time_zone": zone, "weekdays": week, "holidays": draw(st.sampled_from([None, "CN"]))})
+    given_ = Calendar.model_validate(
+        {"time_zone": zone, "weekdays": week, "holidays": draw(st.sampled_from([None, "CN"]))}
+    )
     return given_, start, draw(st.integers(0, 3 * 24 * 60))
 
 
@@ -178,7 +181,11 @@ def _near_a_change(zone: str) -> st.SearchStrategy[datetime]:
 def _changes(zone: str) -> list[datetime]:
     info = ZoneInfo(zone)
     days = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(3 * 366)]
-    return [day for day in days if day.astimezone(info).utcoffset() != (day + timedelta(days=1)).astimezone(info).utcoffset()]
+    return [
+        day
+        for day in days
+        if day.astimezone(info).utcoffset() != (day + timedelta(days=1)).astimezone(info).utcoffset()
+    ]
 
 
 def _is_open(given_: Calendar, moment: datetime) -> bool:
@@ -241,12 +248,10 @@ def _all_mondays() -> list[str]:
     return [(date(2026, 10, 26) + timedelta(weeks=week)).isoformat() for week in range(600)]
 
 
-def _china() -> object:
-    import holidays
-
+def _china() -> holidays.HolidayBase:
     loaded = holidays.country_holidays("CN", years=range(2022, 2030))
     assert date(2026, 1, 1) in loaded
     return loaded
 
 
-_CHINA: object = _china()
+_CHINA = _china()
