@@ -98,7 +98,7 @@ def case_id_of(name: str = "first") -> UUID:
 
 def proposed(name: str = "first", **others: object) -> ProposedDemand:
     """Return a demand that opens a case."""
-    return ProposedDemand(demand=a_demand(name, **others), case_id=case_id_of(name), relation="opens")  # type: ignore[arg-type] - values of the literal
+    return ProposedDemand(demand=a_demand(name, **others), case_id=case_id_of(name), relation="opens")  # type: ignore[arg-type]  # values of the literal
 
 
 def words(name: str = "first", channel: Channel = "chat", **others: object) -> ContactReceived:
@@ -114,7 +114,7 @@ def words(name: str = "first", channel: Channel = "chat", **others: object) -> C
 def opened(name: str = "first", channel: Channel = "chat", now: datetime = NOW, **demand: object) -> Decision:
     """Return the opening of a case."""
     opening = Opening(
-        case_id_of(name), a_customer(), a_contact(name, channel), History(), a_demand(name, **demand),  # type: ignore[arg-type] - values of the literal
+        case_id_of(name), a_customer(), a_contact(name, channel), History(), a_demand(name, **demand),  # type: ignore[arg-type]  # values of the literal
     )
     return open_case(opening, an_occasion(("open", name), now), NOBODY)
 
@@ -138,7 +138,7 @@ def a_profile(
 
 def an_agent(agent_id: str = "a-1", presence: Presence = "available", idle: float = 60, **profile: object) -> Agent:
     """Return an agent who is there, idle for so many seconds."""
-    return Agent(agent_id, a_profile(agent_id, **profile), presence, NOW - timedelta(seconds=idle))  # type: ignore[arg-type] - values of the literal
+    return Agent(agent_id, a_profile(agent_id, **profile), presence, NOW - timedelta(seconds=idle))  # type: ignore[arg-type]  # values of the literal
 
 
 def command(kind: type[C], case_id: UUID | None = None, **fields: object) -> C:

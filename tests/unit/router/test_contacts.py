@@ -27,7 +27,7 @@ from tests.unit.router.given import (
 
 def heard(contact: ContactReceived, *cases: Case, seconds: float = 1, **view: object) -> tuple[Decision, ...]:
     """Return what these words lead to."""
-    known = View(cases={case.case_id: case for case in cases}, **view)  # type: ignore[arg-type] - values of the literal
+    known = View(cases={case.case_id: case for case in cases}, **view)  # type: ignore[arg-type]  # values of the literal
     outcome = received(contact, an_occasion("words", later(seconds)), known)
     assert not isinstance(outcome, Unknown)
     return outcome

@@ -71,7 +71,7 @@ class Floor(RuleBasedStateMachine):
     def a_case_opens(self, channel: str) -> None:
         """A demand arrives."""
         if len(self.cases) < 6:
-            self.keep(opened(f"case {len(self.cases)}", channel, self.now))  # type: ignore[arg-type] - values of the literal
+            self.keep(opened(f"case {len(self.cases)}", channel, self.now))  # type: ignore[arg-type]  # values of the literal
 
     @rule(seconds=st.integers(1, 90))
     def time_passes(self, seconds: int) -> None:
@@ -97,7 +97,7 @@ class Floor(RuleBasedStateMachine):
     @rule(agent_id=st.sampled_from(AGENTS), presence=st.sampled_from(["available", "busy", "away", "offline"]))
     def an_agent_comes_or_goes(self, agent_id: str, presence: str) -> None:
         """Presence changes, with what the handler does then."""
-        self.agents[agent_id] = present(self.agents[agent_id], presence, self.now)  # type: ignore[arg-type] - values of the literal
+        self.agents[agent_id] = present(self.agents[agent_id], presence, self.now)  # type: ignore[arg-type]  # values of the literal
         for case in list(self.cases.values()):
             if presence in {"away", "offline"} and case.offer is not None and case.offer.agent_id == agent_id:
                 self.keep(withdraw(case, self.occasion(), "gone"))

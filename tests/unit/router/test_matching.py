@@ -154,7 +154,7 @@ def test_no_round_exceeds_a_capacity_or_gives_a_case_twice(
         for number, (skills, supervisor, waited, channel) in enumerate(cases)
     ]
     staff = [
-        an_agent(f"a-{number}", presence, skills=skills, capacity=Capacity(total=total, phone=1, chat=2, email=total))  # type: ignore[arg-type] - values of the literal
+        an_agent(f"a-{number}", presence, skills=skills, capacity=Capacity(total=total, phone=1, chat=2, email=total))  # type: ignore[arg-type]  # values of the literal
         for number, (skills, total, presence) in enumerate(agents)
     ]
     found = matched(queue, staff)

@@ -43,7 +43,7 @@ def test_every_summand_is_named() -> None:
 
 @given(st.integers(0, 400_000), st.sampled_from(["urgent", "important", "normal"]), st.booleans())
 def test_the_parts_give_the_same_value_and_it_never_falls_by_waiting(age: int, severity: str, safe: bool) -> None:
-    case = a_case(classification=a_classification(severity, safety=safe))  # type: ignore[arg-type] - values of the literal
+    case = a_case(classification=a_classification(severity, safety=safe))  # type: ignore[arg-type]  # values of the literal
     standing = rank(case, FORMULA)
     assert value_at(standing, later(age), FORMULA) == priority(case, later(age), FORMULA).value
     assert value_at(standing, later(age + 60), FORMULA) >= value_at(standing, later(age), FORMULA)
