@@ -8,6 +8,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 
@@ -124,6 +125,32 @@ async def test_kafka_away_does_not_hold_up_the_stop(
     assert (ready.status_code, ready.json()["checks"]["kafka"]) == (503, "away")
     assert (status, error) == (0, "")
     assert seconds < STOP_SECONDS_MAX
+
+
+async def test_a_service_heals_after_postgres_cut_all_its_connections(
+    settings: Settings,
+    name: str,
+    tmp_path: Path,
+) -> None:
+    async with running(name, environment(settings), tmp_path) as tiny:
+        async with reading(settings, "notifications") as read_until:
+            await publish(settings, *(frame(number) for number in range(10)))
+            await read_until(lambda seen: len(seen.records) >= 10)
+            assert await cut(settings, name) > 0
+            await publish(settings, *(frame(number) for number in range(10, 20)))
+            seen = await read_until(lambda seen: len(set(seen.ids())) >= 20)
+        status, _, error, _ = await stopped(tiny.process)
+
+    assert len(set(seen.ids())) == 20
+    assert (status, error) == (0, "")
+
+
+async def cut(settings: Settings, name: str) -> int:
+    connection = await asyncpg.connect(settings.postgres_dsn.get_secret_value())
+    statement = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1"
+    found: int = await connection.fetchval(statement, f"caseloop-{name}")
+    await connection.close()
+    return found
 
 
 async def test_a_loop_that_ends_by_itself_stops_the_service_with_one_line(
