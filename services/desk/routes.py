@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
+from contracts.policy import Policy
 from contracts.values import rfc3339
 from services.desk import exports, pages, queries
 from services.desk.domain.board import Board
@@ -33,9 +34,14 @@ class _QuestionError(Exception):
 
 
 def routes_of(context: ServiceContext) -> Sequence[BaseRoute]:
-    """Return desk's pages over the read model; all only read."""
-    departments = {name: department.title for name, department in context.policy.departments.items()}
-    answers = _Answers(context.pool, departments)
+    """Return desk's pages of a running service."""
+    return answers_over(context.pool, context.policy)
+
+
+def answers_over(pool: Pool, policy: Policy) -> Sequence[BaseRoute]:
+    """Return desk's pages over a read model; all only read."""
+    departments = {name: department.title for name, department in policy.departments.items()}
+    answers = _Answers(pool, departments)
     return [
         Route("/api/summary", _answered(answers.summary)),
         Route("/api/cases", _answered(answers.board)),

@@ -1,0 +1,106 @@
+"""Does desk answer over HTTP what people and the command line ask?"""
+
+import csv
+import io
+
+import httpx
+import openpyxl
+import pytest
+
+from contracts.case_number import case_number
+from services.runtime.database import Pool
+from tests.integration.desk.receiving import receive
+from tests.unit.desk.story import a_case, story
+
+
+async def test_the_board_goes_page_by_page(pool: Pool, pages: httpx.AsyncClient) -> None:
+    for number in range(5):
+        await receive(pool, story(f"board {number}"))
+
+    first = (await pages.get("/api/cases", params={"limit": 3})).json()
+    second = (await pages.get("/api/cases", params={"limit": 3, "before": first["next"]})).json()
+
+    numbers = [case["case_number"] for case in first["cases"] + second["cases"]]
+    assert sorted(numbers) == sorted(case_number(a_case(f"board {number}")) for number in range(5))
+    assert second["next"] is None
+
+
+async def test_the_board_can_be_narrowed(pool: Pool, pages: httpx.AsyncClient) -> None:
+    await receive(pool, story("open")[:2])
+    await receive(pool, story("shut"))
+
+    assigned = (await pages.get("/api/cases", params={"state": "assigned"})).json()["cases"]
+
+    assert [(case["case_number"], case["customer_name"]) for case in assigned] == [
+        (case_number(a_case("open")), "王先生")
+    ]
+
+
+async def test_a_case_is_told_whole(pool: Pool, pages: httpx.AsyncClient) -> None:
+    await receive(pool, story("whole"))
+
+    told = (await pages.get(f"/api/cases/{case_number(a_case('whole'))}")).json()
+
+    assert told["case"]["state"] == "closed"
+    assert [event["version"] for event in told["timeline"]] == list(range(1, 10))
+    assert told["promises"][0]["state"] == "open"
+    assert told["opened"]["customer"]["name"] == "王先生"
+
+
+async def test_why_is_answered(pool: Pool, pages: httpx.AsyncClient) -> None:
+    await receive(pool, story("reasons"))
+
+    told = (await pages.get(f"/api/cases/{a_case('reasons')}/why")).json()
+
+    assert told["classification"][0]["evidence"]
+    assert told["assignment"][0]["step"] == "assigned"
+
+
+async def test_the_summary_counts(pool: Pool, pages: httpx.AsyncClient) -> None:
+    await receive(pool, story("counted")[:3])
+
+    assert (await pages.get("/api/summary")).json() == {
+        "cases_open": 1,
+        "cases": 1,
+        "clocks_breached": 0,
+        "promises_breached": 0,
+    }
+
+
+async def test_tables_come_in_three_formats(pool: Pool, pages: httpx.AsyncClient) -> None:
+    await receive(pool, story("tables"))
+    number = case_number(a_case("tables"))
+
+    text = (await pages.get("/api/export/demands", params={"language": "zh-CN", "time_zone": "Asia/Shanghai"})).text
+    rows = (await pages.get("/api/export/followups", params={"format": "json"})).json()
+    book = (await pages.get("/api/export/process", params={"format": "xlsx"})).content
+
+    lines = list(csv.reader(io.StringIO(text, newline="")))
+    assert lines[0][0] == "记录编号"
+    assert (lines[1][0], lines[1][2], lines[1][12]) == (number, "'+8613800005678", "5")
+    assert [row["record_no"] for row in rows] == [number, number]
+    sheet = openpyxl.load_workbook(io.BytesIO(book)).active
+    assert sheet is not None
+    assert sheet.cell(2, 2).value == number
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/api/cases/C00000-00000-11", 404, "no such case"),
+        ("/api/cases/nonsense/why", 404, "no such case"),
+        ("/api/cases?limit=many", 400, "limit"),
+        ("/api/cases?before=yesterday", 400, "before"),
+        ("/api/export/secrets", 404, "demands, process, followups"),
+        ("/api/export/demands?format=pdf", 400, "csv, xlsx, json"),
+        ("/api/export/demands?language=fr", 400, "en, zh-CN"),
+        ("/api/export/demands?time_zone=../../etc/passwd", 400, "Asia/Shanghai"),
+    ],
+)
+async def test_a_wrong_question_is_told_what_is_wrong(
+    pages: httpx.AsyncClient, path: str, status: int, words: str
+) -> None:
+    answer = await pages.get(path)
+
+    assert answer.status_code == status
+    assert words in answer.json()["error"]

@@ -1,0 +1,117 @@
+"""Do desk's tables hold what was said, whatever the batches, and however often it is said?"""
+
+from datetime import timedelta
+from typing import Any, cast
+from uuid import UUID
+
+import pytest
+
+from contracts import followup, notify, router
+from contracts.message import derived_id
+from services.desk import queries
+from services.desk.domain.board import fold
+from services.runtime.database import Pool
+from tests.integration.desk.receiving import receive
+from tests.support.examples import MOMENT, example
+from tests.unit.desk.story import a_case, story
+
+
+@pytest.mark.parametrize("size", [1, 4, 100])
+async def test_two_stories_in_any_batches_make_two_rows_and_two_timelines(pool: Pool, size: int) -> None:
+    said = [event for pair in zip(story("one"), story("two"), strict=True) for event in pair]
+
+    for begin in range(0, len(said), size):
+        await receive(pool, said[begin : begin + size])
+
+    async with pool.acquire() as connection:
+        for name in ("one", "two"):
+            assert await queries.find_cases(connection, str(a_case(name))) == [fold(None, story(name))]
+            assert await queries.timeline_of(connection, a_case(name)) == story(name)
+
+
+async def test_repeats_change_nothing(pool: Pool) -> None:
+    events = story("again")
+    for some in (events[:5], events[2:], events, events[:3], [events[0], *events]):
+        await receive(pool, some)
+
+    async with pool.acquire() as connection:
+        assert await queries.find_cases(connection, str(a_case("again"))) == [fold(None, events)]
+        assert await queries.timeline_of(connection, a_case("again")) == events
+
+
+async def test_a_hole_is_counted_and_what_comes_late_still_stands_in_the_timeline(pool: Pool) -> None:
+    events = story("hole")
+    await receive(pool, [events[0], *events[2:]])
+    await receive(pool, [events[1]])
+
+    async with pool.acquire() as connection:
+        (board,) = await queries.find_cases(connection, str(a_case("hole")))
+        timeline = await queries.timeline_of(connection, a_case("hole"))
+    assert (board.missing, board.state) == (1, "closed")
+    assert timeline == events
+
+
+async def test_a_case_is_found_by_its_number(pool: Pool) -> None:
+    await receive(pool, story("number"))
+
+    async with pool.acquire() as connection:
+        (board,) = await queries.find_cases(connection, str(a_case("number")))
+        assert await queries.find_cases(connection, board.case_number.lower()) == [board]
+        assert await queries.find_cases(connection, "no number") == []
+
+
+def _clock(kind: type[followup.ClockMessage], minutes: int, **fields: Any) -> followup.ClockMessage:  # noqa: ANN401
+    at = MOMENT + timedelta(minutes=minutes)
+    return example(kind).model_copy(
+        update={"case_id": a_case("clock"), "occurred_at": at, "promise_id": None, **fields}
+    )
+
+
+async def test_a_clock_keeps_the_moment_at_which_it_would_have_run_out(pool: Pool) -> None:
+    due = MOMENT + timedelta(hours=24)
+    started = _clock(followup.ClockStarted, 0, due_at=due)
+    await receive(pool, [started, _clock(followup.ClockWarning, 1, percent=50, due_at=due)])
+    await receive(pool, [_clock(followup.ClockMet, 2, due_at=None)])
+    await receive(pool, [started])
+
+    async with pool.acquire() as connection:
+        (clock,) = await queries.clocks_of(connection, a_case("clock"))
+    assert (clock["state"], clock["percent"], clock["due_at"]) == ("met", 50, due)
+
+
+async def test_a_message_has_its_last_state(pool: Pool) -> None:
+    case_id = a_case("message")
+
+    def said(kind: type[notify.Notification], minutes: int) -> notify.Notification:
+        at = MOMENT + timedelta(minutes=minutes)
+        return cast("notify.Notification", example(kind).model_copy(update={"case_id": case_id, "occurred_at": at}))
+
+    await receive(pool, [said(notify.NotificationRequested, 0), said(notify.NotificationSent, 1)])
+    await receive(pool, [said(notify.NotificationDelivered, 2)])
+
+    async with pool.acquire() as connection:
+        (delivery,) = await queries.deliveries_of(connection, case_id)
+    assert delivery["state"] == "delivered"
+
+
+async def test_a_refusal_of_a_case_that_never_was_leaves_nothing(pool: Pool) -> None:
+    nowhere: UUID = derived_id("never was")
+    refused = example(router.CommandRejected)
+    await receive(pool, [refused.model_copy(update={"case_id": nowhere, "version": None})])
+
+    async with pool.acquire() as connection:
+        assert await queries.find_cases(connection, str(nowhere)) == []
+        assert await queries.timeline_of(connection, nowhere) == []
+
+
+async def test_pages_of_a_table_neither_lose_nor_repeat_a_row(pool: Pool) -> None:
+    for number in range(7):
+        await receive(pool, story(f"page {number}"))
+
+    async with pool.acquire() as connection:
+        demands = [row async for page in queries.demands(connection, {}, "en", page=3) for row in page]
+        process = [row async for page in queries.process(connection, page=3) for row in page]
+        follow_ups = [row async for page in queries.followups(connection, "en", page=3) for row in page]
+    assert len({row[0] for row in demands}) == len(demands) == 7
+    assert len({row[1] for row in process}) == len(process) == 7
+    assert len({(row[2], row[5]) for row in follow_ups}) == len(follow_ups) == 14
