@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.architecture.sources import PRODUCT, Source, sources
+from tests.architecture.sources import PRODUCT, Source, dotted, sources
 
 HOMES = {
     "datetime.datetime.now": {"services/runtime/clock.py"},
@@ -18,15 +18,15 @@ HOMES = {
     "os.environ": {"services/runtime/configuration.py", "deploy/local/cache.py", "deploy/local/java.py"},
     "os.getenv": set(),
     "asyncio.create_task": set(),
-    "asyncio.ensure_future": set(),
+    "asyncio.ensure_future": {"services/cli/up/command.py"},
 }
 """Whose only business this is. A group's ``create_task`` is something else: the group waits for its tasks."""
 
 BROAD_HOME = "services/runtime/processing.py"
 """Where a bug in a handler becomes an ending."""
 
-SLEEPERS = ("tests/support/", "tests/bench/", "tests/chaos/", "tests/delivery/test_kills_under_load.py")
-"""Where a fact with a deadline is waited for, or a run is given its pace; tests themselves do not sleep."""
+PACED = ("tests/support/", "tests/bench/", "tests/chaos/", "tests/delivery/test_kills_under_load.py")
+"""Where a run is given its pace, and where the waiting of all tests stands."""
 
 QUERIES = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "prepare", "cursor"}
 UNREASONED = re.compile(r"# (noqa(: [A-Z0-9, ]+)?|type: ignore(\[[a-z, -]+\])?)(?!.*\w{3})")
@@ -90,13 +90,13 @@ def test_tests_do_not_skip() -> None:
     } == set()
 
 
-def test_tests_do_not_sleep() -> None:
+def test_tests_wait_for_a_fact_with_a_deadline_and_do_not_sleep() -> None:
     slept = {
         f"{source.path}:{call.lineno}"
         for source in sources("tests")
-        if not source.path.startswith(SLEEPERS)
+        if not source.path.startswith(PACED)
         for call in source.calls()
-        if ast.unparse(call.func) in {"time.sleep", "asyncio.sleep", "sleep"} and ast.unparse(call.args[0]) != "0"
+        if is_sleep(call) and call not in waits(source)
     }
     assert slept == set()
 
@@ -118,6 +118,19 @@ def places(pattern: re.Pattern[str]) -> set[str]:
         for number, line in enumerate(source.text.splitlines(), 1)
         if pattern.search(line)
     }
+
+
+def is_sleep(call: ast.Call) -> bool:
+    """Whether it passes time; a sleep of nothing only lets others run."""
+    return dotted(call.func) in {"time.sleep", "asyncio.sleep", "sleep"} and ast.unparse(call.args[0]) != "0"
+
+
+def waits(source: Source) -> set[ast.Call]:
+    """The calls inside a loop that asks for a fact, in a function that knows when to give up."""
+    functions = [node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    patient = [node for node in functions if re.search("timeout|deadline", ast.unparse(node), re.IGNORECASE)]
+    loops = [loop for function in patient for loop in ast.walk(function) if isinstance(loop, ast.While)]
+    return {node for loop in loops for node in ast.walk(loop) if isinstance(node, ast.Call)}
 
 
 def is_broad(handler: ast.ExceptHandler) -> bool:
