@@ -22,6 +22,7 @@ from contracts.followup import (
 from contracts.message import Message
 from contracts.router import CallbackCancelled, CallbackScheduled
 from contracts.values import CallbackPurpose, CallOutcome
+from services.followup.domain.ladder import next_try_at
 from services.followup.domain.rules import Occasion
 from services.followup.domain.state import Callback, CaseFollowup, Decision, callback_id_of
 
@@ -185,7 +186,7 @@ def _failed(state: CaseFollowup, callback: Callback, outcome: CallOutcome, occas
         machines=callback.machines + (outcome == "machine"),
         failures=callback.failures + (outcome not in ("machine", "agent_unavailable")),
     )
-    next_at = _next_at(state, counted, outcome, occasion)
+    next_at = next_try_at(state, counted, outcome, occasion)
     tried = CallbackTried(
         **_facts(state, callback, occasion),
         attempt=callback.attempt,
@@ -196,34 +197,6 @@ def _failed(state: CaseFollowup, callback: Callback, outcome: CallOutcome, occas
         given_up = _give_up(state, counted, occasion)
         return Decision(given_up.state, (tried, *given_up.messages))
     return Decision(_with(state, replace(counted, state="planned", at=next_at)), (tried,))
-
-
-def _next_at(state: CaseFollowup, callback: Callback, outcome: CallOutcome, occasion: Occasion) -> datetime | None:
-    """Return the next moment to try, in calling hours; ``None`` after the last rung, expiry, or a wrong number."""
-    wanted = _rung_at(state, callback, outcome, occasion)
-    if wanted is None:
-        return None
-    moment = occasion.rules.calling_hours(state.time_zone).first_open_at(wanted)
-    return moment if moment < callback.not_after else None
-
-
-def _rung_at(state: CaseFollowup, callback: Callback, outcome: CallOutcome, occasion: Occasion) -> datetime | None:
-    policy = occasion.rules.policy.callbacks
-    match outcome:
-        case "wrong_number":
-            return None
-        case "agent_unavailable":
-            return occasion.at + timedelta(seconds=policy.agent_retry_seconds)
-        case "machine":
-            more = callback.machines < policy.machine_tries
-            return occasion.at + timedelta(seconds=policy.machine_retry_seconds) if more else None
-        case _ if callback.failures > len(policy.ladder):
-            return None
-        case _:
-            rung = policy.ladder[callback.failures - 1]
-    if rung.after_seconds is not None:
-        return occasion.at + timedelta(seconds=rung.after_seconds)
-    return occasion.rules.department_calendar(state).next_day_open_at(occasion.at)
 
 
 def _give_up(state: CaseFollowup, callback: Callback, occasion: Occasion) -> Decision:

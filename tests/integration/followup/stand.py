@@ -4,21 +4,24 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from contracts.message import Message, derived_id
 from contracts.policy import Policy
+from contracts.router import CaseEvent, CaseOpened
 from services.followup.handlers import handler_of
 from services.runtime import firing
 from services.runtime.database import Pool, open_pool
 from services.runtime.migrations import migrate
 from services.runtime.processing import Processing
 from services.runtime.work import Outgoing, Received, Work
+from tests.support.examples import example
 from tests.support.floor import settings_for
 from tests.support.tiny import SettableClock, a_processing
-from tests.unit.followup.story import MONDAY, STANDARD
+from tests.unit.followup.story import AGENT, MONDAY, STANDARD, SYSTEM, Story, a_case
 
 
 @dataclass
@@ -114,3 +117,22 @@ async def a_stand(database: str, policy: Policy = STANDARD) -> AsyncIterator[Sta
     await connection.close()
     async with open_pool(settings_for(database, "localhost:9092"), "followup") as pool:
         yield Stand(pool, SettableClock(MONDAY), policy)
+
+
+class Journal(Story):
+    """A story that is only written down, for followup to hear."""
+
+    def open(self, **facts: Any) -> CaseOpened:  # noqa: ANN401 - any part of a case
+        return a_case(self.event(CaseOpened, state="queued", supervisor_needed=False, by=SYSTEM), facts)
+
+    def tell(self, kind: type[CaseEvent], **fields: Any) -> CaseEvent:  # noqa: ANN401 - any part of an event
+        event: CaseEvent = self.event(kind, **({"state": "assigned", "by": AGENT} | fields))
+        return event
+
+
+def a_journal(number: int = 0) -> Journal:
+    return Journal(derived_id("followup", number))
+
+
+def contact(kind: type[Any], **fields: Any) -> Any:  # noqa: ANN401 - any contact
+    return example(kind).model_copy(update={"occurred_at": MONDAY, "survey_answer": None} | fields)
