@@ -1,8 +1,8 @@
 """How does a batch of public messages become rows that people can read?"""
 
+from typing import Any
 from uuid import UUID
 
-from contracts import followup, notify, router
 from services.desk import storage
 from services.desk.domain.board import JournalEvent, fold
 from services.desk.domain.companions import clocks_after, deliveries_after
@@ -14,13 +14,12 @@ async def handle(work: Work) -> list[Outgoing]:
 
     A repeat of the journal is recognised by its version, in the timeline and on the board; a hole is counted there.
     """
-    messages = [received.message for received in work.received]
-    journal = [message for message in messages if isinstance(message, router.CaseEvent | router.CommandRejected)]
-    await _remember_journal(work, [event for event in journal if event.version is not None])
-    clocks = [message for message in messages if isinstance(message, followup.ClockMessage)]
-    await storage.save_clocks(work.connection, clocks_after(clocks))
-    notifications = [message for message in messages if isinstance(message, notify.Notification)]
-    await storage.save_deliveries(work.connection, deliveries_after(notifications))
+    told: dict[str, list[Any]] = {"case.events": [], "followups": [], "notifications": []}
+    for received in work.received:
+        told[received.topic].append(received.message)
+    await _remember_journal(work, [event for event in told["case.events"] if event.version is not None])
+    await storage.save_clocks(work.connection, clocks_after(told["followups"]))
+    await storage.save_deliveries(work.connection, deliveries_after(told["notifications"]))
     return []
 
 

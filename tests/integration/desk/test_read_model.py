@@ -62,9 +62,8 @@ async def test_a_case_is_found_by_its_number(pool: Pool) -> None:
 
 def _clock(kind: type[followup.ClockMessage], minutes: int, **fields: Any) -> followup.ClockMessage:  # noqa: ANN401
     at = MOMENT + timedelta(minutes=minutes)
-    return example(kind).model_copy(
-        update={"case_id": a_case("clock"), "occurred_at": at, "promise_id": None, **fields}
-    )
+    told = {"case_id": a_case("clock"), "occurred_at": at, "promise_id": None, **fields}
+    return cast("followup.ClockMessage", example(kind).model_copy(update=told))
 
 
 async def test_a_clock_keeps_the_moment_at_which_it_would_have_run_out(pool: Pool) -> None:
