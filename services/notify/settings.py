@@ -2,7 +2,7 @@
 
 import re
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from services.notify.domain.outcomes import Limits
 from services.runtime.settings import HttpAddress, Seconds, Settings
@@ -38,6 +38,15 @@ class NotifySettings(Settings):
         if value is not None and not all(SECRET_PATTERN.fullmatch(each) for each in value.get_secret_value().split()):
             raise ValueError("not a secret of the form whsec_<base64>")
         return value
+
+    @model_validator(mode="after")
+    def _a_lease_outlives_a_call(self) -> "NotifySettings":
+        if self.sms_lease_seconds <= self.sms_timeout_seconds:
+            raise ValueError(
+                "CASELOOP_NOTIFY_SMS_LEASE_SECONDS: not longer than CASELOOP_NOTIFY_SMS_TIMEOUT_SECONDS; "
+                "set it to three times as much",
+            )
+        return self
 
     @property
     def sms_limits(self) -> Limits:

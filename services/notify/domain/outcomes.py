@@ -103,7 +103,7 @@ def after(attempt: Attempt, outcome: Outcome, now: datetime, limits: Limits) -> 
         case Absent():
             return _again(attempt, now, 0.0, "not_accepted", limits)
         case Untouched():
-            return Step("queued", due_at=now)
+            return Step("queued" if attempt.was == "queued" else "unknown", due_at=now)
         case Unclear():
             return _look_up_later(attempt, now, outcome.reason, limits)
 

@@ -89,6 +89,11 @@ class Dispatcher:
             self.leased.put_nowait(lease)
         return len(taken)
 
+    @property
+    def _longest_call(self) -> timedelta:
+        """Return what must be left of a lease: a call may not outlive it, or somebody else looks up too early."""
+        return timedelta(seconds=self.settings.sms_timeout_seconds)
+
     async def _call(self) -> None:
         while (lease := await self.leased.get()) is not None:
             outcome = await self._outcome(lease)
@@ -98,11 +103,12 @@ class Dispatcher:
 
     async def _outcome(self, lease: Lease) -> Outcome:
         """Return what became of a lease: handed over, sent, or looked up."""
-        if lease.was == "queued" and lease.expires_at <= self.context.clock.now():
+        now = self.context.clock.now()
+        if lease.was == "queued" and lease.expires_at <= now:
             return Refused("expired")
         if lease.request is not None:
             return Accepted(None)
-        if self.context.stopping.is_set():
+        if self.context.stopping.is_set() or now + self._longest_call > lease.lease_until:
             return Untouched()
         if self.sender is None:
             return Refused("no_provider")

@@ -5,6 +5,7 @@ proves that nothing was taken (no connection, 429, 503) is ``Postponed``. The de
 ``client_reference``, under which the provider recognises a repeat and can be asked.
 """
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from services.notify.settings import NotifySettings
 
 ANSWER_BYTES_MAX = 65_536
 RETRY_AFTER_MAX = 86_400.0
+_CUT = (httpx.HTTPError, TimeoutError)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _BUSY = frozenset({429, 503})
 _LATER = frozenset({408, 425})
@@ -28,10 +30,11 @@ _LATER = frozenset({408, 425})
 class HttpSender:
     """The generic adapter: ``POST /messages`` sends, ``GET /messages?client_reference=`` looks up."""
 
-    def __init__(self, client: httpx.AsyncClient, sender: str) -> None:
-        """Call through this client, in the name of this sender."""
+    def __init__(self, client: httpx.AsyncClient, sender: str, seconds: float) -> None:
+        """Call through this client, in the name of this sender; a whole call takes no longer than ``seconds``."""
         self._client = client
         self._sender = sender
+        self._seconds = seconds
 
     async def send(self, delivery_id: UUID, to: str, text: str, traceparent: str | None) -> Outcome:
         """Offer a message to the provider, once."""
@@ -40,10 +43,10 @@ class HttpSender:
         try:
             with metrics.SMS_SECONDS.time():
                 status, answer, after = await self._call("POST", content=orjson.dumps(message), headers=headers)
-        except _NOT_SENT as problem:
-            return Postponed(type(problem).__name__)
-        except httpx.HTTPError as problem:
-            return Unclear(type(problem).__name__)
+        except _NOT_SENT:
+            return Postponed("not_connected")
+        except _CUT as problem:
+            return Unclear(_reason(problem))
         return _meaning(status, answer, after)
 
     async def look_up(self, delivery_id: UUID) -> Outcome:
@@ -51,8 +54,8 @@ class HttpSender:
         reference = str(delivery_id)
         try:
             status, answer, _ = await self._call("GET", params={"client_reference": reference})
-        except httpx.HTTPError as problem:
-            return Unclear(type(problem).__name__)
+        except _CUT as problem:
+            return Unclear(_reason(problem))
         found = _found(answer) if status == httpx.codes.OK else None
         if found is None:
             return Unclear(f"lookup_http_{status}")
@@ -60,7 +63,7 @@ class HttpSender:
         return Accepted(_ref(mine[0])) if mine else Absent()
 
     async def _call(self, method: str, **request: Any) -> tuple[int, Any, float | None]:  # noqa: ANN401 - JSON
-        async with self._client.stream(method, "messages", **request) as response:
+        async with asyncio.timeout(self._seconds), self._client.stream(method, "messages", **request) as response:
             body = bytearray()
             async for chunk in response.aiter_raw():
                 body += chunk
@@ -85,7 +88,11 @@ async def open_sender(settings: NotifySettings) -> AsyncIterator[HttpSender | No
         trust_env=False,
         verify=ssl.create_default_context() if settings.sms_url.startswith("https") else False,
     ) as client:
-        yield HttpSender(client, settings.sms_sender)
+        yield HttpSender(client, settings.sms_sender, settings.sms_timeout_seconds)
+
+
+def _reason(problem: Exception) -> str:
+    return "timed_out" if isinstance(problem, httpx.TimeoutException | TimeoutError) else "cut"
 
 
 def _meaning(status: int, answer: object, retry_after: float | None) -> Outcome:

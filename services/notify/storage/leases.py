@@ -30,7 +30,7 @@ UPDATE deliveries SET
     due_at = $2, changed_at = $1
 FROM due WHERE deliveries.delivery_id = due.delivery_id
 RETURNING deliveries.delivery_id, case_id, purpose, milestone, channel, recipient, body, request, due.state AS was,
-    attempts, sends, expires_at, cause_id, cause_type, traceparent
+    attempts, sends, deliveries.due_at AS lease_until, expires_at, cause_id, cause_type, traceparent
 """
 RECORD = """
 -- leases.record: outcomes of attempts whose lease is still ours; a receipt may have been quicker
@@ -67,6 +67,7 @@ class Lease:
     was: State
     attempts: int
     sends: int
+    lease_until: datetime
     expires_at: datetime
     cause_id: str
     cause_type: str

@@ -72,7 +72,7 @@ async def test_an_answer_that_never_comes_is_looked_up_and_not_sent_again(notify
     assert len(await provider.accepted()) == 1
     [unknown, _] = await notify.said()
     assert isinstance(unknown, NotificationUnknown)
-    assert unknown.reason == "ReadTimeout"
+    assert unknown.reason == "timed_out"
 
 
 async def leased(notify: Stand) -> leases.Lease:
