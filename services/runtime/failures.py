@@ -9,7 +9,7 @@ from pathlib import Path
 
 import asyncpg
 
-from services.runtime.database import is_away, is_transient
+from services.runtime.database import PASSING, is_away
 from services.runtime.endings import Dead, Reason, Retry
 from services.runtime.errors import PermanentError, TransientError
 from services.runtime.parking import Backoff
@@ -75,7 +75,7 @@ def judge(error: Exception) -> Failure:
     """Return what a failure inside a transaction means; the detail names a class and a place and quotes nothing."""
     cause = error.__cause__ if isinstance(error, HandlerFailedError) and error.__cause__ else error
     detail = f"{type(cause).__name__} at {_place(cause)}"
-    if is_transient(cause):
+    if isinstance(cause, PASSING):
         return Failure("conflict", detail)
     if isinstance(cause, PermanentError):
         return Failure("handler_failed", detail, permanent=True, code=cause.reason)

@@ -18,7 +18,7 @@ class JsonTextError(ValueError):
 def read_strictly(value: bytes) -> Json:
     """Return the document; refuses bad UTF-8, repeated names, NaN, endless numbers and bottomless nesting."""
     try:
-        document: Json = json.loads(value.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
+        document: Json = _DECODER.decode(value.decode())
     except UnicodeDecodeError as error:
         raise JsonTextError("not UTF-8") from error
     except RecursionError as error:
@@ -61,3 +61,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(_name: str) -> NoReturn:
     raise JsonTextError("NaN and Infinity are not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)
+"""Made once: ``json.loads`` with hooks makes one for every text."""

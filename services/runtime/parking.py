@@ -167,7 +167,7 @@ async def parked_record(connection: Connection, parked_id: int) -> Parked | None
 
 def from_row(row: asyncpg.Record) -> Parked:
     """Return a parked record from a row that has its columns."""
-    names = [name.decode() for name in row["header_names"]]
+    names = [name.decode(errors="surrogateescape") for name in row["header_names"]]
     record = Record(
         row["topic"], row["partition"], row["record_offset"], row["record_timestamp_ms"], row["record_key"],
         row["record_value"], tuple(zip(names, row["header_values"], strict=True)),
@@ -182,7 +182,8 @@ def _row(entry: Entry, ending: Retry | Dead, now: datetime) -> tuple[object, ...
     record = entry.record
     return (
         record.topic, record.partition, record.offset, record.timestamp_ms, record.key, record.value,
-        [name.encode() for name, _ in record.headers], [value for _, value in record.headers], _timer_id(entry),
+        [name.encode(errors="surrogateescape") for name, _ in record.headers],
+        [value for _, value in record.headers], _timer_id(entry),
         _status(ending), ending.reason, ending.detail, 1 if ending.tried else 0, _due(ending), now, now,
     )
 

@@ -17,7 +17,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import FAKE_CONSUMER
 
-from services.runtime import kafka, metrics
+from services.runtime import kafka, lenient, metrics
 from services.runtime.consumer import Consumer
 from services.runtime.failures import PostgresAwayError
 from services.runtime.lifecycle import wait
@@ -120,6 +120,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
         Whatever is not known to pass by itself comes out of here and ends the service.
         """
+        lenient.install()
         await self._broker.start()
         try:
             while not stopping.is_set():

@@ -1,6 +1,8 @@
 """Does each thing that goes wrong have its ending on a real topic, byte for byte, with its neighbours untouched?"""
 
 import asyncio
+import os
+import sys
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -186,3 +188,25 @@ async def test_a_refusal_by_the_business_is_done_and_said(ground: Ground) -> Non
         await marks_reach(ground, 1)
     assert await lot(ground.pool) == []
     assert await ground.pool.fetchval("SELECT count(*) FROM outbox") == 1
+
+
+async def test_a_header_name_that_is_no_text_blocks_nobody(ground: Ground) -> None:
+    await publish(ground.settings, [record_of(ended("good", 1))])
+    vandal = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.support.tiny_vandal",
+        ground.settings.kafka_bootstrap,
+        ground.settings.topic_prefix + "channel.chat",
+        env={**os.environ, "AIOKAFKA_NO_EXTENSIONS": "1"},
+    )
+    assert await vandal.wait() == 0
+    await publish(ground.settings, [record_of(ended("good", 2))])
+
+    async with consuming(ground.settings, a_consumer(ground.pool, Notes()), "channel.chat"):
+        await marks_reach(ground, 3)
+
+    assert await effects(ground.pool) == [("good", 1), ("good", 2)]
+    row = await ground.pool.fetchrow("SELECT reason, header_names, header_values FROM parked")
+    assert row is not None
+    assert tuple(row) == ("malformed_envelope", [b"\xff\xfe"], [b"1"])

@@ -8,8 +8,9 @@ from services.runtime import parking
 from services.runtime.consumer import Consumer
 from services.runtime.database import Pool
 from services.runtime.endings import Tally
+from services.runtime.pieces import Entry
 from services.runtime.records import Record, Slice
-from services.runtime.retrier import retry_due
+from services.runtime.retrier import LOCK, DueRetries, retry_due
 from tests.support.floor import NOW
 from tests.support.tiny import (
     Notes,
@@ -167,3 +168,32 @@ def test_pauses_double_up_to_a_bound() -> None:
     backoff = parking.Backoff(first_seconds=1, max_seconds=10)
     pauses = [(backoff.next_attempt_at(attempt, NOW) - NOW).total_seconds() for attempt in (1, 2, 3, 4, 5, 500)]
     assert pauses == [1, 2, 4, 8, 10, 10]
+
+
+async def test_who_read_the_lot_before_another_replica_changed_it_does_nothing(tiny: Pool) -> None:
+    """What was read before is stale: the count of attempts tells, and nobody slips past a record that was left out."""
+    notes, clock = Notes({1: ValueError}), SettableClock()
+    consumer = await settled(tiny, notes, slice_of([progressed(CASE, 1), progressed(CASE, 2)]), clock)
+    stale = [
+        Entry(record, consumer.open_record(record, NOW), parked_id, attempt)
+        for parked_id, attempt, record in (
+            (1, 1, record_of(progressed(CASE, 1))),
+            (2, 0, record_of(progressed(CASE, 2), 1)),
+        )
+    ]
+    clock.pass_by(1.1)
+    assert (await retry(consumer)).retry == 1
+
+    notes.failures.clear()
+    assert (await consumer.processing.settle(DueRetries(stale))).records == 0
+    assert await numbers(tiny) == []
+
+
+async def test_only_one_replica_retries_at_a_time(tiny: Pool) -> None:
+    clock = SettableClock()
+    consumer = await settled(tiny, Notes({1: ValueError}), slice_of([progressed(CASE, 1)]), clock)
+    clock.pass_by(2)
+    async with tiny.acquire() as connection, connection.transaction():
+        assert await connection.fetchval(LOCK)
+        assert (await retry(consumer)).records == 0
+    assert (await retry(consumer)).records == 1

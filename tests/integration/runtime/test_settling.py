@@ -12,6 +12,7 @@ from services.runtime.consumer import Consumer
 from services.runtime.database import Pool
 from services.runtime.envelope import opener
 from services.runtime.errors import PermanentError, StoppedError, TransientError
+from services.runtime.failures import PostgresAwayError
 from services.runtime.offsets import FencedError
 from services.runtime.records import Slice
 from services.runtime.retirement import retire
@@ -281,3 +282,20 @@ async def test_old_claims_are_retired_and_young_ones_stay(tiny: Pool) -> None:
 
     assert await retire(tiny, SettableClock(NOW + timedelta(days=90)), timedelta(days=90)) == 0
     assert await retire(tiny, SettableClock(NOW + timedelta(days=92)), timedelta(days=90)) == 2
+
+
+@pytest.mark.parametrize("problem", [asyncpg.DiskFullError, ConnectionResetError, asyncpg.AdminShutdownError])
+async def test_a_server_that_cannot_work_ends_nothing(tiny: Pool, problem: type[Exception]) -> None:
+    records = slice_of([ended("a", 1), ended("b", 2)])
+    consumer = await adopted(a_consumer(tiny, Notes({1: lambda: problem("gone")})), records)
+    with pytest.raises(PostgresAwayError):
+        await consumer.settle([records])
+    assert await lot(tiny) == []
+    assert await marks(tiny) == {CHAT: 0}
+
+
+async def test_an_error_of_the_operating_system_in_a_handler_is_a_bug(tiny: Pool) -> None:
+    records = slice_of([ended("a", 1)])
+    consumer = await adopted(a_consumer(tiny, Notes({1: FileNotFoundError})), records)
+    assert (await consumer.settle([records])).tally.retry == 1
+    assert await lot(tiny) == [("retry", "handler_failed", 0)]

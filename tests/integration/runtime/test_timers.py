@@ -235,3 +235,11 @@ async def test_the_loop_sleeps_until_it_is_woken_and_stops(tiny: Pool) -> None:
         wake.set()
         await stopping.wait()
     assert await fired(tiny) == [1]
+
+
+async def test_only_one_replica_fires_at_a_time(tiny: Pool) -> None:
+    await schedule(tiny, timer(1))
+    async with tiny.acquire() as connection, connection.transaction():
+        assert await connection.fetchval(firing.LOCK)
+        assert await fire(a_processing(tiny, Notes())) == firing.IDLE_SECONDS
+    assert await fire(a_processing(tiny, Notes())) == 0
