@@ -1,6 +1,7 @@
 """Which facts of a case does time need, and which event changes them?"""
 
 from dataclasses import replace
+from typing import Any
 
 from contracts.policy.followup import Signal
 from contracts.router import (
@@ -41,48 +42,46 @@ def first_seen(event: CaseOpened) -> CaseFollowup:
 
 def remember(state: CaseFollowup, event: Event, signals: frozenset[Signal]) -> CaseFollowup:
     """Return the case with version, state and facts as they are after the event."""
-    after = replace(
+    return replace(
         state,
         version=event.version or state.version,
         state=event.state or state.state,
         told_at=event.occurred_at if "customer_told" in signals else state.told_at,
         supervision=supervision_after(state, event),
+        **_facts(state, event),
     )
-    return _with_facts(after, event)
 
 
-def _with_facts(state: CaseFollowup, event: Event) -> CaseFollowup:
+def _facts(state: CaseFollowup, event: Event) -> dict[str, Any]:
     match event:
         case CaseAssigned():
-            return replace(state, agent_id=event.agent_id, department=event.department)
+            return {"agent_id": event.agent_id, "department": event.department}
         case CaseTransferred():
-            return replace(state, agent_id=event.to_agent_id or state.agent_id, department=event.department)
-        case CaseReclassified():
-            return replace(
-                state,
-                department=event.department,
-                scenario=event.classification.scenario,
-                severity=event.classification.severity,
-                safety=event.classification.safety,
-                emotion=event.classification.emotion,
-            )
+            return {"agent_id": event.to_agent_id or state.agent_id, "department": event.department}
+        case CaseReclassified(classification=classification):
+            return {
+                "department": event.department,
+                "scenario": classification.scenario,
+                "severity": classification.severity,
+                "safety": classification.safety,
+                "emotion": classification.emotion,
+            }
         case CaseReopened():
-            return replace(state, cycle=event.cycle)
+            return {"cycle": event.cycle}
         case CaseContactAttached():
-            return _with_customer(state, event.customer)
+            return _customer(state, event.customer)
         case _:
-            return state
+            return {}
 
 
-def _with_customer(state: CaseFollowup, customer: Customer) -> CaseFollowup:
+def _customer(state: CaseFollowup, customer: Customer) -> dict[str, Any]:
     """Take over what the newest contact tells of the customer; what it does not tell stands."""
-    return replace(
-        state,
-        customer_id=customer.customer_id,
-        language=customer.language,
-        time_zone=customer.time_zone or state.time_zone,
-        phone=_phone(customer) or state.phone,
-    )
+    return {
+        "customer_id": customer.customer_id,
+        "language": customer.language,
+        "time_zone": customer.time_zone or state.time_zone,
+        "phone": _phone(customer) or state.phone,
+    }
 
 
 def _phone(customer: Customer) -> str | None:

@@ -197,7 +197,7 @@ def _message(step: Step, state: CaseFollowup, occasion: Occasion) -> ClockMessag
     return _MESSAGES[step.kind](
         case_id=state.case_id,
         occurred_at=step.at,
-        policy=PolicyRef(name=clock.policy_name, version=clock.policy_version),
+        policy=_policy(clock, occasion),
         cause=occasion.cause,
         clock_id=clock.clock_id,
         clock=clock.name,
@@ -215,7 +215,7 @@ def _about_promise(step: Step, state: CaseFollowup, occasion: Occasion) -> Itera
     promise_id, due_at = step.clock.promise_id, step.clock.due_at
     if promise_id is None or due_at is None:
         return
-    policy = PolicyRef(name=step.clock.policy_name, version=step.clock.policy_version)
+    policy = _policy(step.clock, occasion)
     if step.kind == "warned" and step.percent is not None:
         yield PromiseAtRisk(
             case_id=state.case_id,
@@ -235,6 +235,14 @@ def _about_promise(step: Step, state: CaseFollowup, occasion: Occasion) -> Itera
             promise_id=promise_id,
             due_at=due_at,
         )
+
+
+def _policy(clock: Clock, occasion: Occasion) -> PolicyRef:
+    """Return the policy that the clock was started by; nearly always the present one."""
+    reference = occasion.rules.reference
+    if (clock.policy_name, clock.policy_version) == (reference.name, reference.version):
+        return reference
+    return PolicyRef(name=clock.policy_name, version=clock.policy_version)
 
 
 def _seconds(length: timedelta) -> int:
