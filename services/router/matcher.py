@@ -35,24 +35,32 @@ class Matcher:
         self._bell = bell
         self._limit = LIMIT
         self._swept = 0.0
+        self._looked = 0.0
         self._known: set[str] = set()
 
     async def run(self) -> None:
         """Match until told to stop."""
         stopping = self._context.stopping
-        clock = asyncio.get_running_loop().time
         again: frozenset[str] = frozenset()
         pause = 0.0
         while not stopping.is_set():
-            woken = await wait(self._bell.woken, pause) if pause else False
-            named = self._bell.take(clock())
-            everything = not (woken or again or named)
-            departments = await self._busy() if everything else named | again
-            if everything and clock() - self._swept >= SWEEP_SECONDS:
-                self._swept = clock()
-                await self._context.transact(self._sweep)
+            if pause:
+                await wait(self._bell.woken, pause)
+            departments = self._bell.take(asyncio.get_running_loop().time()) | again | await self._due()
             found = await self._round(departments)
             again, pause = self._next(found, departments)
+
+    async def _due(self) -> set[str]:
+        """Return every queue, when it is time to look at what no commit of this process tells; sweep now and then."""
+        now = asyncio.get_running_loop().time()
+        if now - self._swept >= SWEEP_SECONDS:
+            self._swept = now
+            await self._context.transact(self._sweep)
+        if now - self._looked < IDLE_SECONDS:
+            return set()
+        self._looked = now
+        async with self._context.pool.acquire() as connection:
+            return await queues.busy(connection)
 
     def _next(self, found: Round, departments: set[str]) -> tuple[frozenset[str], float]:
         """Return what to look at next, and after which pause."""
@@ -84,7 +92,3 @@ class Matcher:
 
     async def _sweep(self, connection: Connection, now: datetime) -> Sequence[Outgoing]:
         return await sweep(connection, now, self._context.policy)
-
-    async def _busy(self) -> set[str]:
-        async with self._context.pool.acquire() as connection:
-            return await queues.busy(connection)

@@ -1,5 +1,6 @@
 """What does the router know of a case?"""
 
+from functools import lru_cache
 from typing import Literal
 from uuid import UUID
 
@@ -37,6 +38,8 @@ LIVE: frozenset[CaseState] = OPEN | {"solved"}
 """Not over yet."""
 ENDED: frozenset[CaseState] = frozenset({"closed", "spam"})
 """Over; may be reopened."""
+number_of = lru_cache(maxsize=65_536)(case_number)
+"""The case's number; every event and snapshot carries it, and it is computed once."""
 ALL: frozenset[CaseState] = LIVE | ENDED
 """Every state but ``merged``: that case goes on elsewhere."""
 
@@ -155,8 +158,8 @@ def snapshot(case: Case, policy: PolicyRef) -> CaseSnapshot:
     """Return what ``case.snapshots`` says of this case."""
     return CaseSnapshot(
         case_id=case.case_id,
-        case_number=case_number(case.case_id),
-        record_no=case_number(case.case_id),
+        case_number=number_of(case.case_id),
+        record_no=number_of(case.case_id),
         version=case.version,
         state=case.state,
         hash=case.hash,

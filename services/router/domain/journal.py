@@ -6,13 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from contracts.case_number import case_number
 from contracts.channel import AgentProfileSet
 from contracts.message import derived_id
 from contracts.policy import Policy
 from contracts.router import CaseEvent, CommandRejected, seal
 from contracts.values import Actor, Cause
-from services.router.domain.case import Case, evolve
+from services.router.domain.case import Case, evolve, number_of
 
 SYSTEM = Actor(kind="system", id="router")
 
@@ -74,7 +73,7 @@ def stamp(case: Case, occasion: Occasion) -> dict[str, Any]:
     """Return the fields that every event about this case has; ``case`` is as it will be after the event."""
     return {
         "case_id": case.case_id,
-        "case_number": case_number(case.case_id),
+        "case_number": number_of(case.case_id),
         "version": case.version + 1,
         "state": case.state,
         "occurred_at": occasion.now,

@@ -13,7 +13,7 @@ from contracts.router import Candidate, DecisionRecord, Exclusion
 from contracts.values import Channel
 from services.router.domain.agents import Agent
 from services.router.domain.case import Case
-from services.router.domain.seats import LISTED_MAX, Floor, Pool, Ring, Seat
+from services.router.domain.seats import LISTED_MAX, Circle, Floor, Scope, Seat
 
 Rule = Literal[
     "presence", "department", "role", "language", "skill", "capacity_channel", "capacity_total", "declined",
@@ -69,7 +69,7 @@ def match(queue: Sequence[Waiting], agents: Sequence[Agent], now: datetime, poli
     """Give the waiting work to the agents: highest priority first, among equals the oldest; nobody beyond capacity."""
     floor = Floor(agents, now)
     matches: list[Match] = []
-    for case in sorted(queue, key=lambda case: (-case.priority, case.aged_from, str(case.case_id))):
+    for case in sorted(queue, key=lambda case: (-case.priority, case.aged_from, case.case_id.int)):
         found = _found(case, floor, now, policy)
         if found is not None:
             seat, decision = found
@@ -82,14 +82,14 @@ def _found(case: Waiting, floor: Floor, now: datetime, policy: RoutingPolicy) ->
     waited = max(0, int((now - case.queued_at).total_seconds()))
     own = _own(case, floor, waited, policy)
     if own is not None:
-        if own.has_room(case.channel, case.units):
+        if own.free_units(case.channel) >= case.units:
             return own, _preferred_record(case, own, floor, waited)
         if waited < policy.preferred_seconds:
             return None
-    for step, pool in _steps(case, floor, waited, policy):
-        best = pool.best(case.declined)
+    for step, circle in _steps(case, floor, waited, policy):
+        best = circle.best(case.channel, case.units, case.declined)
         if best is not None:
-            return best, _record(case, step, pool, waited, floor.now)
+            return best, _record(case, step, circle, waited, floor.now)
     return None
 
 
@@ -103,7 +103,7 @@ def _own(case: Waiting, floor: Floor, waited: int, policy: RoutingPolicy) -> Sea
     return seat
 
 
-def _steps(case: Waiting, floor: Floor, waited: int, policy: RoutingPolicy) -> Iterator[tuple[str, Pool]]:
+def _steps(case: Waiting, floor: Floor, waited: int, policy: RoutingPolicy) -> Iterator[tuple[str, Circle]]:
     """Yield the steps that are open: those whose time has come, and the next where nobody is there (A3).
 
     Overflow waits for its time, except for safety emergencies and for cases that need a supervisor.
@@ -115,38 +115,34 @@ def _steps(case: Waiting, floor: Floor, waited: int, policy: RoutingPolicy) -> I
         early = empty and (hurried or not step.any_department)
         if waited < step.after_seconds and not early and not case.safety:
             return
-        pool = floor.pool(_ring(case, step, supervised))
-        empty = pool.there <= case.declined
-        yield step.name, pool
+        circle = _circle(case, step, floor, supervised)
+        yield step.name, circle
+        empty = circle.is_empty(case.declined)
     if case.safety and supervised:
         # C4: with no supervisor anywhere, help comes from whoever is there.
-        yield "anybody", floor.pool(_ring(case, policy.steps[-1], supervised=False))
+        yield "anybody", _circle(case, policy.steps[-1], floor, supervised=False)
 
 
 def _supervised(case: Waiting, waited: int, policy: RoutingPolicy) -> bool:
     return case.supervisor and waited < policy.supervisor_fallback_seconds
 
 
-def _ring(case: Waiting, step: Step, supervised: bool) -> Ring:
-    role = True if supervised else (None if step.supervisors_too or case.supervisor else False)
-    lowered = ((skill, level - step.level_drop) for skill, level in case.skills)
-    return Ring(
+def _circle(case: Waiting, step: Step, floor: Floor, supervised: bool) -> Circle:
+    scope = Scope(
         department=None if step.any_department else case.department,
-        supervisor=role,
+        supervisor=True if supervised else (None if step.supervisors_too or case.supervisor else False),
         language=None if step.any_language else case.language,
-        skills=tuple((skill, level) for skill, level in lowered if level > 0),
-        wanted=tuple(skill for skill, _ in case.skills),
-        channel=case.channel,
-        units=case.units,
     )
+    skills = tuple((skill, level - step.level_drop) for skill, level in case.skills if level > step.level_drop)
+    return floor.circle(scope, skills, tuple(skill for skill, _ in case.skills))
 
 
-def _record(case: Waiting, step: str, pool: Pool, waited: int, now: float) -> DecisionRecord:
-    """Return why the best of the pool was chosen, and which rule removed each of the others."""
+def _record(case: Waiting, step: str, circle: Circle, waited: int, now: float) -> DecisionRecord:
+    """Return why the best of the circle was chosen, and which rule removed each of the others."""
     fit: list[tuple[int, float, str, Seat]] = []
     removed: dict[str, list[str]] = {}
-    for points, seat in pool.members:
-        if seat.has_room(case.channel, case.units) and seat.agent.agent_id not in case.declined:
+    for points, seat in circle.members:
+        if seat.free_units(case.channel) >= case.units and seat.agent.agent_id not in case.declined:
             fit.append((-points, seat.idle, seat.agent.agent_id, seat))
         else:
             listed = removed.setdefault(_full(case, seat) or "declined", [])
@@ -158,12 +154,12 @@ def _record(case: Waiting, step: str, pool: Pool, waited: int, now: float) -> De
         waited_seconds=waited,
         candidates=tuple(_candidate(case, -points, seat, now) for points, _, _, seat in top),
         candidates_total=len(fit),
-        excluded=_exclusions(pool.excluded | removed),
+        excluded=_exclusions({**circle.group.excluded, "skill": circle.unskilled(), **removed}),
     )
 
 
 def _full(case: Waiting, seat: Seat) -> str | None:
-    if seat.has_room(case.channel, case.units):
+    if seat.free_units(case.channel) >= case.units:
         return None
     return "capacity_total" if case.units > seat.free_total else "capacity_channel"
 
@@ -178,7 +174,7 @@ def _candidate(case: Waiting, points: int, seat: Seat, now: float) -> Candidate:
 
 def _preferred_record(case: Waiting, seat: Seat, floor: Floor, waited: int) -> DecisionRecord:
     others = [agent_id for agent_id in islice(floor.seats, LISTED_MAX + 1) if agent_id != seat.agent.agent_id]
-    points = sum(seat.profile.skills.get(skill, 0) for skill, _ in case.skills)
+    points = seat.points(skill for skill, _ in case.skills)
     return DecisionRecord(
         step=PREFERRED,
         waited_seconds=waited,

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from contracts.case_number import case_number
 from contracts.policy import Policy
 from contracts.router import CaseOpened
 from contracts.router.opening import CaseLink
 from contracts.values import Contact, Customer, Demand, Evidence, History, PolicyRef, Priority
-from services.router.domain.case import Case, evolve
+from services.router.domain.case import Case, evolve, number_of
 from services.router.domain.journal import Decision, Occasion, View, stamp, tell
 from services.router.domain.priority import priority
 from services.router.domain.understanding import fallback_department
@@ -49,7 +48,7 @@ def open_case(opening: Opening, occasion: Occasion, view: View) -> Decision:
     )
     case = evolve(fresh, priority=priority(fresh, occasion.now, routing.priority))
     return tell(case, CaseOpened(
-        **stamp(case, occasion), record_no=case_number(case.case_id), customer=customer, contact=opening.contact,
+        **stamp(case, occasion), record_no=number_of(case.case_id), customer=customer, contact=opening.contact,
         history=opening.history, demand=demand, priority=case.priority, department=case.department, skills=case.skills,
         links=case.links, preferred_agent_id=case.preferred_agent_id, supervisor_needed=supervisor,
         assistance_contact=routing.assistance_contact if demand.classification.safety else None,
@@ -81,7 +80,7 @@ def _placed(demand: Demand, policy: Policy) -> Demand:
 
 def unclassified(old: Case, text: str, demand_id: UUID, policy: PolicyRef) -> Demand:
     """Return the demand of a case that continues an old one; what was understood then holds until corrected (L1)."""
-    rule = f"follow-up of {case_number(old.case_id)} under {policy.name} {policy.version}"[:255]
+    rule = f"follow-up of {number_of(old.case_id)} under {policy.name} {policy.version}"[:255]
     evidence = Evidence(field="category", value=old.classification.category, rule=rule)
     classification = old.classification.model_copy(update={"evidence": (evidence,)})
     return Demand(

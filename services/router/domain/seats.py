@@ -1,14 +1,15 @@
-"""Who is there in one round of matching, and whom does one ring of the search admit? (A2, A3)
+"""Who is there in one round of matching, and whom does one step of the search admit? (A2, A3)
 
 A round decides hundreds of cases over hundreds of agents. What does not depend on the single case is computed once:
-cases that ask for the same thing share a pool, a heap of its agents from the best down. Capacity only falls within a
-round, so an agent without room leaves a pool for good; an agent who was chosen goes behind those who idle longer.
+cases that ask for the same thing share a group, a circle and a line. Capacity only falls within a round, so an agent
+without room leaves a line for good; an agent who was chosen goes behind those who idle longer.
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from contracts.channel import AgentProfileSet
 from contracts.values import Channel
@@ -25,155 +26,178 @@ class Seat:
     agent: Agent
     profile: AgentProfileSet
     free_total: int
-    free: dict[Channel, int]
     idle: float
     """Since when the agent is idle, as a number to compare; what the round gives makes it the present."""
     languages: frozenset[str]
-
-    def has_room(self, channel: Channel, units: int) -> bool:
-        """Tell whether a case of this size can be taken on this channel."""
-        return units <= self.free_total and units <= self._on(channel)
-
-    def take(self, channel: Channel, units: int, now: float) -> None:
-        """Give the agent a case."""
-        self.free[channel] = self._on(channel) - units
-        self.free_total -= units
-        self.idle = now
+    free: dict[Channel, int] = field(default_factory=dict)
 
     def free_units(self, channel: Channel) -> int:
         """Return how many units are free on this channel."""
-        return min(self.free_total, self._on(channel))
-
-    def _on(self, channel: Channel) -> int:
         known = self.free.get(channel)
         if known is None:
-            known = getattr(self.profile.capacity, channel) - self.agent.load.get(channel, 0)
-            self.free[channel] = known
-        return known
+            known = self.free[channel] = getattr(self.profile.capacity, channel) - self.agent.load.get(channel, 0)
+        return min(known, self.free_total)
+
+    def take(self, channel: Channel, units: int, now: float) -> None:
+        """Give the agent a case."""
+        self.free_units(channel)
+        self.free[channel] -= units
+        self.free_total -= units
+        self.idle = now
+
+    def points(self, wanted: Iterable[str]) -> int:
+        """Return what ranks the agent: the sum of the levels in these skills."""
+        return sum(self.profile.skills.get(skill, 0) for skill in wanted)
+
+    def has(self, skills: Iterable[tuple[str, int]]) -> bool:
+        """Tell whether the agent has these skills at these levels."""
+        return all(self.profile.skills.get(skill, 0) >= level for skill, level in skills)
 
 
 @dataclass(frozen=True, slots=True)
-class Ring:
-    """What the search asks of an agent at one step; ``None`` asks nothing. Equal rings share a pool."""
+class Scope:
+    """Where the search looks at one step; ``None`` asks nothing."""
 
     department: str | None
     supervisor: bool | None
     """``True``: only supervisors; ``False``: only agents; ``None``: both."""
     language: str | None
-    skills: tuple[tuple[str, int], ...]
-    wanted: tuple[str, ...]
-    """The skills that rank: those of the case, however far the step has lowered them."""
-    channel: Channel
-    units: int
 
 
 @dataclass(slots=True)
-class Pool:
-    """The agents of one ring, best first: most skill points, then longest idle (A3)."""
+class Group:
+    """Everybody in one scope, and who was removed from it by which rule."""
 
-    ring: Ring
-    members: list[tuple[int, Seat]] = field(default_factory=list)
-    heap: list[tuple[int, float, str, Seat]] = field(default_factory=list)
-    there: set[str] = field(default_factory=set)
-    """Who fits and is at the desk, able to be asked now or not."""
+    seats: list[Seat] = field(default_factory=list)
+    busy: list[Seat] = field(default_factory=list)
+    """At the desk but not to be asked now: a case may wait for them."""
+    by_skill: dict[str, list[Seat]] = field(default_factory=dict)
     excluded: dict[str, list[str]] = field(default_factory=dict)
 
-    def best(self, declined: frozenset[str]) -> Seat | None:
-        """Return the best agent who has room and did not decline this case."""
+    def exclude(self, rule: str, agent_ids: Iterable[str]) -> None:
+        """Note the first rule that removed agents, as far as the lists go."""
+        listed = self.excluded.setdefault(rule, [])
+        listed.extend(islice(agent_ids, LISTED_MAX - len(listed)))
+
+    def skilled(self, skills: Sequence[tuple[str, int]]) -> list[Seat]:
+        """Return those who have these skills, by way of the rarest of them."""
+        if not skills:
+            return self.seats
+        rarest = min((self.by_skill.get(skill, []) for skill, _ in skills), key=len)
+        return [seat for seat in rarest if seat.has(skills)]
+
+
+@dataclass(slots=True)
+class Circle:
+    """Those of a group who fit what a case asks at one step."""
+
+    group: Group
+    skills: tuple[tuple[str, int], ...]
+    members: list[tuple[int, Seat]]
+    """With the points that rank them."""
+    lines: dict[tuple[Channel, int], list[tuple[int, float, str, Seat]]] = field(default_factory=dict)
+    """For each size of case, those who may have room: a heap from the best down."""
+
+    def is_empty(self, declined: frozenset[str]) -> bool:
+        """Tell whether nobody is there for a case that these agents declined (A3)."""
+        there = any(seat.agent.agent_id not in declined for _, seat in self.members)
+        return not there and not any(
+            seat.agent.agent_id not in declined and seat.has(self.skills) for seat in self.group.busy
+        )
+
+    def best(self, channel: Channel, units: int, declined: frozenset[str]) -> Seat | None:
+        """Return who has most points, then idles longest, has room, and did not decline this case (A3)."""
+        line = self.lines.get((channel, units))
+        if line is None:
+            line = self.lines[channel, units] = [
+                (-points, seat.idle, seat.agent.agent_id, seat) for points, seat in self.members
+            ]
+            heapq.heapify(line)
         passed: list[tuple[int, float, str, Seat]] = []
         chosen: Seat | None = None
-        while self.heap and chosen is None:
-            points, idle, agent_id, seat = self.heap[0]
-            if not seat.has_room(self.ring.channel, self.ring.units):
-                heapq.heappop(self.heap)
+        while line and chosen is None:
+            points, idle, agent_id, seat = line[0]
+            if seat.free_units(channel) < units:
+                heapq.heappop(line)
             elif seat.idle != idle:
-                heapq.heapreplace(self.heap, (points, seat.idle, agent_id, seat))
+                heapq.heapreplace(line, (points, seat.idle, agent_id, seat))
             elif agent_id in declined:
-                passed.append(heapq.heappop(self.heap))
+                passed.append(heapq.heappop(line))
             else:
                 chosen = seat
         for entry in passed:
-            heapq.heappush(self.heap, entry)
+            heapq.heappush(line, entry)
         return chosen
 
-    def exclude(self, rule: str, agent_id: str) -> None:
-        """Note the first rule that removed an agent, as far as the lists go."""
-        listed = self.excluded.setdefault(rule, [])
-        if len(listed) < LISTED_MAX:
-            listed.append(agent_id)
+    def unskilled(self) -> list[str]:
+        """Return who was removed for want of skill, as far as the lists go."""
+        if not self.skills:
+            return []
+        lacking = (seat.agent.agent_id for seat in self.group.seats if not seat.has(self.skills))
+        return list(islice(lacking, LISTED_MAX))
 
 
 class Floor:
-    """Everybody who could be asked in this round, by department, with the pools made so far."""
+    """Everybody who could be asked in this round."""
 
     def __init__(self, agents: Sequence[Agent], now: datetime) -> None:
         """Take the agents as they are at this moment."""
         self.now = now.timestamp()
         self.seats: dict[str, Seat] = {}
-        self.away: dict[str, list[Agent]] = {}
-        self._by_department: dict[str, list[Seat]] = {}
-        self._pools: dict[Ring, Pool] = {}
+        self._here: dict[str, list[Seat]] = {}
+        self._away: dict[str, list[Seat]] = {}
+        self._groups: dict[Scope, Group] = {}
+        self._circles: dict[tuple[Scope, tuple[tuple[str, int], ...], tuple[str, ...]], Circle] = {}
         for agent in agents:
             if agent.profile is None:
                 continue
+            seat = _seat(agent, agent.profile)
+            places = self._here if agent.presence == "available" else self._away
+            places.setdefault(agent.profile.department, []).append(seat)
             if agent.presence == "available":
-                seat = _seat(agent, agent.profile)
                 self.seats[agent.agent_id] = seat
-                self._by_department.setdefault(agent.profile.department, []).append(seat)
-            else:
-                self.away.setdefault(agent.profile.department, []).append(agent)
 
-    def pool(self, ring: Ring) -> Pool:
-        """Return the agents of this ring."""
-        known = self._pools.get(ring)
+    def circle(self, scope: Scope, skills: tuple[tuple[str, int], ...], wanted: tuple[str, ...]) -> Circle:
+        """Return who fits these skills in this scope; ``wanted`` are the skills that rank."""
+        key = (scope, skills, wanted)
+        known = self._circles.get(key)
         if known is None:
-            known = self._pools[ring] = self._made(ring)
+            group = self._group(scope)
+            members = [(seat.points(wanted), seat) for seat in group.skilled(skills)]
+            known = self._circles[key] = Circle(group, skills, members)
         return known
 
-    def has_room(self, departments: Iterable[str] | None = None) -> bool:
-        """Tell whether anybody could take anything, in these departments or anywhere."""
-        seats = self.seats.values() if departments is None else (
-            seat for department in departments for seat in self._by_department.get(department, ())
-        )
-        return any(seat.free_total > 0 for seat in seats)
+    def _group(self, scope: Scope) -> Group:
+        known = self._groups.get(scope)
+        if known is None:
+            known = self._groups[scope] = self._made(scope)
+        return known
 
-    def others(self, department: str) -> Iterator[str]:
-        """Yield who could be asked in other departments."""
-        for name, seats in self._by_department.items():
-            if name != department:
-                for seat in seats:
-                    yield seat.agent.agent_id
-
-    def _made(self, ring: Ring) -> Pool:
-        pool = Pool(ring)
-        departments = [ring.department] if ring.department is not None else sorted({*self._by_department, *self.away})
-        for department in departments:
-            for agent in self.away.get(department, ()):
-                pool.exclude("presence", agent.agent_id)
-                if agent.profile and agent.presence in LIVE_PRESENCES and _admits(ring, agent, agent.profile):
-                    pool.there.add(agent.agent_id)
-            for seat in self._by_department.get(department, ()):
-                self._admit(pool, seat)
-        if ring.department is not None:
-            for agent_id, _ in zip(self.others(ring.department), range(LISTED_MAX), strict=False):
-                pool.exclude("department", agent_id)
-        heapq.heapify(pool.heap)
-        return pool
-
-    def _admit(self, pool: Pool, seat: Seat) -> None:
-        agent_id = seat.agent.agent_id
-        rule = _removed_by(pool.ring, seat)
-        if rule is not None:
-            pool.exclude(rule, agent_id)
-            return
-        pool.there.add(agent_id)
-        points = sum(seat.profile.skills.get(skill, 0) for skill in pool.ring.wanted)
-        pool.members.append((points, seat))
-        pool.heap.append((-points, seat.idle, agent_id, seat))
+    def _made(self, scope: Scope) -> Group:
+        group = Group()
+        away = list(_within(self._away, scope.department))
+        group.exclude("presence", (seat.agent.agent_id for seat in away))
+        group.busy = [
+            seat for seat in away if seat.agent.presence in LIVE_PRESENCES and _removed_by(scope, seat) is None
+        ]
+        if scope.department is not None:
+            elsewhere = {name: seats for name, seats in self._here.items() if name != scope.department}
+            group.exclude("department", (seat.agent.agent_id for seat in _within(elsewhere, None)))
+        for seat in _within(self._here, scope.department):
+            rule = _removed_by(scope, seat)
+            if rule is not None:
+                group.exclude(rule, (seat.agent.agent_id,))
+                continue
+            group.seats.append(seat)
+            for skill in seat.profile.skills:
+                group.by_skill.setdefault(skill, []).append(seat)
+        return group
 
 
-def _admits(ring: Ring, agent: Agent, profile: AgentProfileSet) -> bool:
-    return _removed_by(ring, _seat(agent, profile)) is None
+def _within(places: Mapping[str, list[Seat]], department: str | None) -> Iterator[Seat]:
+    """Yield the seats of one department, or of all in a fixed order."""
+    for name in sorted(places) if department is None else (department,):
+        yield from places.get(name, ())
 
 
 def _seat(agent: Agent, profile: AgentProfileSet) -> Seat:
@@ -181,19 +205,15 @@ def _seat(agent: Agent, profile: AgentProfileSet) -> Seat:
         agent=agent,
         profile=profile,
         free_total=profile.capacity.total - sum(agent.load.values()),
-        free={},
         idle=agent.idle_since.timestamp() if agent.idle_since else 0.0,
         languages=frozenset(language.split("-")[0].lower() for language in profile.languages),
     )
 
 
-def _removed_by(ring: Ring, seat: Seat) -> str | None:
-    """Return the first rule that keeps this agent out of the ring; an agent who names no language speaks all."""
-    profile = seat.profile
-    if ring.supervisor is not None and (profile.role == "supervisor") != ring.supervisor:
+def _removed_by(scope: Scope, seat: Seat) -> str | None:
+    """Return the rule that keeps this agent out of the scope; an agent who names no language speaks all."""
+    if scope.supervisor is not None and (seat.profile.role == "supervisor") != scope.supervisor:
         return "role"
-    if ring.language is not None and seat.languages and ring.language not in seat.languages:
+    if scope.language is not None and seat.languages and scope.language not in seat.languages:
         return "language"
-    if any(profile.skills.get(skill, 0) < level for skill, level in ring.skills):
-        return "skill"
     return None

@@ -13,7 +13,7 @@ from uuid import UUID
 from contracts.message import derived_id
 from contracts.policy import Policy
 from contracts.values import Cause
-from services.router.domain.agents import burden
+from services.router.domain.agents import Agent, burden
 from services.router.domain.case import Case
 from services.router.domain.journal import SYSTEM, Occasion
 from services.router.domain.matching import Match, match
@@ -28,6 +28,9 @@ from services.runtime.work import TIMER_TYPE_PREFIX, TIMERS_TOPIC, Outgoing, Rec
 ROUND = "round"
 SWEEP = "sweep"
 SWEEP_MAX = 200
+LOOK_MIN = 50
+LOOK_PER_PLACE = 3
+"""A round looks a little further into the queues than there are places: not everybody can take every case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +51,26 @@ async def match_queues(
     """Match these queues with the agents who are there; ``limit`` is how far into each queue is looked (A3)."""
     asked = set(departments)
     mine = await queues.lock(connection, asked) if asked else set()
-    waiting = await queues.waiting(connection, mine, now, policy.routing, limit) if mine else []
+    everybody = await agents_table.everybody(connection) if mine else []
+    free = sum(_places(agent) for agent in everybody)
+    look = min(limit, LOOK_MIN + LOOK_PER_PLACE * free)
+    waiting = await queues.waiting(connection, mine, now, policy.routing, look) if free else []
     if not waiting:
         return Round((), 0, frozenset(asked - mine), deeper=False)
-    everybody = await agents_table.everybody(connection)
     matches = match([each.waiting for each in waiting], everybody, now, policy.routing)
     traces = {each.waiting.case_id: each.traceparent for each in waiting}
     book, lost = await _given(connection, now, policy, matches, traces)
     said = await book.save(connection)
     again = (asked - mine) | {each.waiting.department for each in lost}
-    deeper = not matches and len(waiting) >= limit and any(agent.presence == "available" for agent in everybody)
+    deeper = not matches and len(waiting) >= limit
     return Round(said, len(matches) - len(lost), frozenset(again), deeper=deeper)
+
+
+def _places(agent: Agent) -> int:
+    """Return how many units this agent can be given, whatever the channel."""
+    if agent.profile is None or agent.presence != "available":
+        return 0
+    return max(0, agent.profile.capacity.total - sum(agent.load.values()))
 
 
 async def _given(
