@@ -27,6 +27,10 @@ VALUES: dict[str, tuple[str, ...]] = {
 """What a field may be; categories are the pack's own vocabulary."""
 
 
+Judged = Literal["safety", "emotion", "scenario", "category", "severity"]
+Party = Literal["member", "social", "email", "phone", "order"]
+
+
 class Rule(Section):
     """One line of a rule list: it holds when a term is found, nothing of ``unless`` is, and ``when`` is true."""
 
@@ -37,7 +41,7 @@ class Rule(Section):
     also: Terms = ()
     """At least one of these must be found besides."""
     unless: Terms = ()
-    when: dict[Literal["safety", "emotion", "scenario", "category", "severity"], tuple[Name, ...]] = {}
+    when: dict[Judged, tuple[Name, ...]] = {}
 
     @property
     def unconditional(self) -> bool:
@@ -101,9 +105,9 @@ class Threading(Section):
 class Identity(Section):
     """Who the customer is (R4, C6)."""
 
-    strength: tuple[Literal["member", "social", "email", "phone", "order"], ...] = ("member", "social", "email", "phone", "order")
+    strength: tuple[Party, ...] = ("member", "social", "email", "phone", "order")
     """Strongest first: decides when identifiers contradict each other."""
-    single: tuple[Literal["member", "social", "email", "phone", "order"], ...] = ("member",)
+    single: tuple[Party, ...] = ("member",)
     """Kinds of which one person has one: customers with different ones are never merged."""
     parties_max: Annotated[int, Field(ge=1, le=200)] = 30
     region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "CN"

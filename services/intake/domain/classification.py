@@ -11,7 +11,18 @@ from services.intake.domain.vocabulary import Found, Vocabulary, covered
 
 Part = Literal["terms", "also", "unless"]
 QUOTE_MAX = 200
-_LISTS = ("figures", "hurry", "courtesy", "nothing", "venting", "additions", "ordinals", "requests", "solved", "unsolved")
+_LISTS = (
+    "figures",
+    "hurry",
+    "courtesy",
+    "nothing",
+    "venting",
+    "additions",
+    "ordinals",
+    "requests",
+    "solved",
+    "unsolved",
+)
 _UNMASKED = frozenset({"emotion"})
 
 
@@ -50,7 +61,9 @@ class Rulebook:
         self.policy = policy
         self._rules: dict[str, tuple[Rule, ...]] = {field: getattr(policy, field) for field in FIELDS}
         self._wordless = {field: _wordless(rules) for field, rules in self._rules.items()}
-        self._defaults = {rule.name: _evidence(field, rule, None) for field, rules in self._rules.items() for rule in rules}
+        self._defaults = {
+            rule.name: _evidence(field, rule, None) for field, rules in self._rules.items() for rule in rules
+        }
         self._keys: list[tuple[str, int, Part] | str] = []
         self._vocabulary = Vocabulary(self._owned())
 
@@ -82,10 +95,17 @@ class Rulebook:
                 spoken.add(field)
             quote = None if found is None else reading.text[found.start : found.end][:QUOTE_MAX]
             evidence.append(self._defaults[rule.name] if quote is None else _evidence(field, rule, quote))
-        return Judgement(_classified(values, evidence, hurried=bool(reading.said("hurry", start, stop))), frozenset(spoken))
+        return Judgement(
+            _classified(values, evidence, hurried=bool(reading.said("hurry", start, stop))), frozenset(spoken)
+        )
 
     def _first(
-        self, reading: Reading, field: str, values: Mapping[str, str], start: int, stop: int,
+        self,
+        reading: Reading,
+        field: str,
+        values: Mapping[str, str],
+        start: int,
+        stop: int,
     ) -> tuple[Rule, Found | None]:
         rules = self._rules[field]
         hit = reading.rules.get(field, {})
@@ -102,7 +122,9 @@ class Rulebook:
         for field, rules in self._rules.items():
             for index, rule in enumerate(rules):
                 parts: tuple[tuple[Part, tuple[str, ...]], ...] = (
-                    ("terms", rule.zh + rule.en), ("also", rule.also), ("unless", rule.unless),
+                    ("terms", rule.zh + rule.en),
+                    ("also", rule.also),
+                    ("unless", rule.unless),
                 )
                 for part, terms in parts:
                     self._keys.append((field, index, part))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from contracts.values import Classification
 from services.intake.domain.classification import Judgement, Part, Reading, Rulebook
@@ -14,6 +15,8 @@ _QUOTED = re.compile(r"(?m)^[ \t]*>.*$")
 _SENTENCE_END = re.compile(r"[?!。.;；!](?=[\s?!。]|[^\x00-\x7f]|$)|[?!。;；\n]")
 _NUMBERED = re.compile(r"(?:^|(?<=[\s:：;；,，。.]))(?:[(（]?[0-9]{1,2}[)）、]|[0-9]{1,2}[.．](?=[\s一-鿿]))")
 _LETTERS = re.compile(r"[^\W_]")
+DIGITS_MAX = 2
+"""A bare number this short is an answer to something and no need."""
 _TRIM = " \t\r\n,，;；.。:：、-"
 
 
@@ -77,7 +80,7 @@ def _without_courtesy(reading: Reading) -> str:
 
 def _states_a_need(rulebook: Rulebook, reading: Reading, whole: Judgement, rest: str) -> bool:
     letters = len(_LETTERS.findall(rest))
-    if letters == 0 or (rest.strip(_TRIM).isdigit() and letters <= 2):
+    if letters == 0 or (rest.strip(_TRIM).isdigit() and letters <= DIGITS_MAX):
         return False
     content = whole.spoken - {"emotion", "importance", "severity"}
     if reading.said("venting") and "category" not in content:
@@ -142,7 +145,7 @@ def _stretches(reading: Reading, ordinals: set[int]) -> Iterator[_Stretch]:
     additions = {found.start for found in reading.said("additions")}
     ends = {match.end() for match in _SENTENCE_END.finditer(reading.plain)}
     cuts = sorted({0, len(reading.plain), *ordinals, *additions, *ends})
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         if _LETTERS.search(reading.plain, start, end):
             yield _Stretch(start, end, "ordinal" if start in ordinals else "addition" if start in additions else "")
 

@@ -82,7 +82,9 @@ def read_mail(raw: bytes, own_addresses: tuple[str, ...] = ()) -> Mail:
         text=reply_of(full)[:TEXT_MAX],
         full_text=full[:TEXT_MAX],
         attachments=tuple(_attachments(message)),
-        automatic=automatic_reason(lambda name: _header(message, name), _structure(message), sender, full, own_addresses),
+        automatic=automatic_reason(
+            lambda name: _header(message, name), _structure(message), sender, full, own_addresses
+        ),
     )
 
 
@@ -96,7 +98,7 @@ def _header(message: Message, name: str) -> str:
 
 
 def _ids(text: str) -> list[str]:
-    return [found.lower() for found in _ID.findall(text)]
+    return [str(found) for found in _ID.findall(text)]
 
 
 def _references(message: Message) -> tuple[str, ...]:

@@ -35,7 +35,14 @@ _AUTO_SUBJECT = re.compile(
     r"^(?:auto(?:matic)?[- ]?(?:reply|response|répons)|out of (?:the )?office|autoreply|auto:|vacation|abwesenheit|réponse automatique|自动回复|自動回覆|自动答复)",
     re.IGNORECASE,
 )
-_AUTO_HEADERS = ("x-autoreply", "x-autorespond", "x-auto-reply", "x-autoresponder", "x-mail-autoreply", "x-autoreply-from")
+_AUTO_HEADERS = (
+    "x-autoreply",
+    "x-autorespond",
+    "x-auto-reply",
+    "x-autoresponder",
+    "x-mail-autoreply",
+    "x-autoreply-from",
+)
 _LIST_HEADERS = ("list-id", "list-unsubscribe", "list-post", "mailing-list", "x-mailing-list")
 _REPORTS = frozenset({"message/delivery-status", "message/global-delivery-status", "message/feedback-report"})
 _READ_MAX = 6_000
@@ -43,7 +50,11 @@ Header = Callable[[str], str]
 
 
 def automatic_reason(
-    header: Header, structure: frozenset[str], sender: str | None, text: str, own_addresses: tuple[str, ...],
+    header: Header,
+    structure: frozenset[str],
+    sender: str | None,
+    text: str,
+    own_addresses: tuple[str, ...],
 ) -> Reason | None:
     """Return why no person wrote this mail, or ``None``; the gravest reason first."""
     if header(OWN_HEADER) or (sender is not None and sender in {address.lower() for address in own_addresses}):

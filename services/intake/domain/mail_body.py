@@ -7,11 +7,14 @@ from html.parser import HTMLParser
 
 _BROKEN = (ValueError, TypeError, LookupError, AttributeError, RecursionError, AssertionError)
 _CHARSETS = ("utf-8", "gb18030", "big5", "shift_jis", "latin-1")
-_BREAKS = frozenset({"br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "table", "ul", "ol", "hr", "section", "title"})
+_BREAKS = frozenset(
+    {"br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "table", "ul", "ol", "hr", "section", "title"}
+)
 _SILENT = frozenset({"script", "style", "head", "title", "template"})
 _QUOTES = frozenset({"blockquote"})
 BODY_MAX = 200_000
 PARTS_MAX = 200
+DEPTH_MAX = 20
 
 
 def body_text(message: Message) -> str:
@@ -40,8 +43,9 @@ def html_text(html: str) -> str:
 
 def _own_parts(message: Message, depth: int = 0) -> Iterator[Message]:
     """Return the parts that are the mail's own text: no attachments, no mails inside the mail."""
-    if message.get_content_maintype() == "multipart" and isinstance(message.get_payload(), list) and depth < PARTS_MAX:
-        for part in message.get_payload()[:PARTS_MAX]:
+    payload: object = message.get_payload()
+    if message.get_content_maintype() == "multipart" and isinstance(payload, list) and depth < DEPTH_MAX:
+        for part in payload[:PARTS_MAX]:
             if isinstance(part, Message) and part.get_content_type() != "message/rfc822":
                 yield from _own_parts(part, depth + 1)
     elif not _is_file(message):

@@ -16,7 +16,6 @@ Match = Callable[[str, int], re.Match[str] | None]
 _WORD = frozenset(string.ascii_lowercase + string.digits)
 
 
-
 class Found(NamedTuple):
     """One place where a term stands: of which owner, from where to where."""
 

@@ -1,0 +1,143 @@
+"""Which conversation and contact does a channel event belong to, and who leads it (R1, R4, R8)?"""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+from contracts.channel import ConversationEnded, ConversationStarted
+from contracts.message import derived_id
+from contracts.policy import Policy
+from contracts.policy.classification import Identity, Threading
+from contracts.values import Contact
+from services.intake.domain.identity import is_anonymous, resolve
+from services.intake.domain.incoming import Incoming, Words
+from services.intake.domain.language import language_of
+from services.intake.domain.normalization import storable
+from services.intake.domain.people import note
+from services.intake.domain.state import Book, Conversation
+
+NAME_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a channel event arrived."""
+
+    contact: Contact
+    customer: UUID
+    language: str
+    known: bool
+    """The contact had begun before."""
+    continuing: bool
+    """The conversation was not silent for long before."""
+
+
+def enter(book: Book, item: Incoming, words: Words, policy: Policy) -> Entry:
+    """Return the contact and its customer; conversation and customer are written into the book."""
+    rules = policy.classification
+    before = book.conversations.get(item.conversation_id)
+    customer = _customer(book, item, before, rules.identity)
+    known = before is not None and _goes_on(before, item, rules.threading)
+    spoken = words.language or getattr(item.message, "language", None)
+    language = spoken or language_of(words.judged, policy.languages, _language_known(book, before, customer))
+    note(book, customer, name=_name(item), language=language, time_zone=getattr(item.message, "time_zone", None))
+    conversation = _conversation(item, before, customer, language, known=known)
+    book.conversations[item.conversation_id] = conversation
+    if item.mail is not None:
+        _remember_thread(book, item)
+    return Entry(_contact(item, conversation), customer, language, known, _continuing(before, item, rules.threading))
+
+
+def _customer(book: Book, item: Incoming, before: Conversation | None, policy: Identity) -> UUID:
+    """Return who speaks; on a known conversation somebody else may answer an e-mail without becoming the same person."""
+    current = book.root_of(before.customer_id) if before else None
+    found = item.identifiers
+    if not found and current is not None and not is_anonymous(book, current):
+        return current
+    found = found or item.claimed
+    another = item.mail is not None and current is not None and not is_anonymous(book, current)
+    return resolve(book, found, None if another and found else current, item.message_id, item.at, policy)
+
+
+def _goes_on(before: Conversation, item: Incoming, policy: Threading) -> bool:
+    if item.message.channel in policy.contact_channels and not isinstance(item.message, ConversationEnded):
+        return False
+    return not before.ended and _continuing(before, item, policy)
+
+
+def _continuing(before: Conversation | None, item: Incoming, policy: Threading) -> bool:
+    if before is None or item.mail is not None:
+        return before is not None
+    return item.at - before.last_at <= timedelta(seconds=policy.session_gap_seconds)
+
+
+def _conversation(
+    item: Incoming,
+    before: Conversation | None,
+    customer: UUID,
+    language: str,
+    *,
+    known: bool,
+) -> Conversation:
+    message, mail = item.message, item.mail
+    started = message if isinstance(message, ConversationStarted) else None
+    base = before or Conversation(
+        conversation_id=item.conversation_id,
+        channel=message.channel,
+        customer_id=customer,
+        contact_id=derived_id("contact", item.message_id),
+        started_at=item.at,
+        last_at=item.at,
+    )
+    if not known:
+        base = replace(
+            base,
+            contact_id=derived_id("contact", item.message_id),
+            ended=False,
+            greeted=False,
+            prompted_at=None,
+            started_at=item.at,
+            agent_id=None,
+        )
+    to = started.to if started else (mail.to if mail else None)
+    return replace(
+        base,
+        customer_id=base.customer_id if before and mail else customer,
+        last_at=max(base.last_at, item.at),
+        to=_kept(to) or base.to,
+        language=language,
+        agent_id=_kept(started.agent_id if started else None) or base.agent_id,
+        subject=(mail.subject if mail else None) or base.subject,
+    )
+
+
+def _contact(item: Incoming, conversation: Conversation) -> Contact:
+    mail = item.mail
+    return Contact(
+        contact_id=conversation.contact_id,
+        conversation_id=conversation.conversation_id,
+        channel=conversation.channel,
+        received_at=item.at,
+        to=conversation.to,
+        in_reply_to=f"<{mail.message_id}>" if mail and mail.message_id else None,
+        subject=mail.subject if mail else None,
+    )
+
+
+def _remember_thread(book: Book, item: Incoming) -> None:
+    mail = item.mail
+    for key in (*(mail.references if mail else ()), *((mail.message_id,) if mail and mail.message_id else ())):
+        book.threads.setdefault(storable(key.lower()), item.conversation_id)
+
+
+def _language_known(book: Book, before: Conversation | None, customer: UUID) -> str | None:
+    return (before.language if before else None) or book.people[customer].language
+
+
+def _name(item: Incoming) -> str | None:
+    name = item.mail.from_name if item.mail else getattr(item.message, "display_name", None)
+    return _kept(name)
+
+
+def _kept(text: str | None) -> str | None:
+    return storable(text)[:NAME_MAX] if text else None

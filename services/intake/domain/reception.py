@@ -1,0 +1,293 @@
+"""What does intake make of each channel event, given all it remembers?
+
+The book is changed as messages are received, so that two messages of one conversation in one batch see each other.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypedDict
+from uuid import UUID
+
+from contracts.channel import CallbackRequested, ChannelMessage, ConversationEnded, ConversationStarted
+from contracts.intake import (
+    ContactCallbackRequested,
+    ContactEnded,
+    ContactIgnored,
+    ContactMessage,
+    ContactReceived,
+    ContactStarted,
+    ProposedDemand,
+)
+from contracts.policy import Policy
+from contracts.values import TEXT_MAX, Cause, Contact, Customer, PolicyRef
+from services.intake.domain import people
+from services.intake.domain.answers import NONE, Answer, answer_of
+from services.intake.domain.cases import Proposal, proposed
+from services.intake.domain.classification import Rulebook
+from services.intake.domain.conversations import Entry, enter
+from services.intake.domain.demands import Understanding, Wish, understand
+from services.intake.domain.facts import facts_of, order_pattern
+from services.intake.domain.ignored import ignored_reason, stranger
+from services.intake.domain.incoming import Incoming, Words, incoming, with_facts, words_of
+from services.intake.domain.placement import Placed, Placement, Surroundings, agents_words, place
+from services.intake.domain.replies import reply_reader
+from services.intake.domain.state import Book, KnownCase
+
+
+class _Common(TypedDict):
+    contact: Contact
+    customer: Customer
+    occurred_at: datetime
+    policy: PolicyRef
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A customer's words with where they go."""
+
+    placement: Placement
+    answer: Answer
+    understanding: Understanding
+
+
+class Reception:
+    """Understands channel events by one policy pack."""
+
+    __slots__ = ("_orders", "_replies", "_rulebook", "policy")
+
+    def __init__(self, policy: Policy) -> None:
+        """Compile the pack once."""
+        self.policy = policy
+        self._rulebook = Rulebook(policy.classification)
+        self._replies = reply_reader(policy.classification.replies)
+        self._orders = order_pattern(policy.classification.order_numbers)
+
+    def read(self, message: ChannelMessage, message_id: UUID, cause: Cause, at: datetime) -> Incoming:
+        """Return a channel event made comparable, before anything is looked up."""
+        rules = self.policy.classification
+        return with_facts(incoming(message, message_id, cause, at, rules), self._orders, rules.identity)
+
+    def receive(self, book: Book, item: Incoming, now: datetime) -> tuple[ContactMessage, ...]:
+        """Return what is to be said about one channel event, and write into the book what it changes."""
+        reason = ignored_reason(book, item, self.policy.classification.mail)
+        if reason is not None:
+            customer = stranger(book, item, self.policy)
+            contact = Contact(
+                contact_id=item.message_id,
+                conversation_id=item.conversation_id,
+                channel="email",
+                received_at=item.at,
+                in_reply_to=item.mail.message_id if item.mail else None,
+                subject=item.mail.subject if item.mail else None,
+            )
+            return (
+                ContactIgnored(
+                    contact=contact,
+                    customer=customer,
+                    occurred_at=now,
+                    policy=self.policy.ref,
+                    cause=item.cause,
+                    reason=reason,
+                ),
+            )
+        words = words_of(item)
+        entry = enter(book, item, words, self.policy)
+        match item.message:
+            case ConversationStarted():
+                return self._started(book, item, entry, now)
+            case ConversationEnded():
+                return self._ended(book, item, entry, now)
+            case CallbackRequested():
+                return self._callback(book, item, entry, now)
+            case _:
+                begun = self._started(book, item, entry, now) if _to_greet(entry, words) else ()
+                return (*begun, self._received(book, item, entry, words, now))
+
+    def _common(self, book: Book, item: Incoming, entry: Entry, now: datetime) -> _Common:
+        identity = self.policy.classification.identity
+        return {
+            "contact": entry.contact,
+            "customer": people.customer_of(book, entry.customer, identity, entry.language),
+            "occurred_at": now,
+            "policy": self.policy.ref,
+            "cause": item.cause,
+        }
+
+    def _started(self, book: Book, item: Incoming, entry: Entry, now: datetime) -> tuple[ContactMessage, ...]:
+        """Greet a contact once (R2); a repeated start of a running contact says nothing new."""
+        conversation = book.conversations[item.conversation_id]
+        if conversation.greeted:
+            return ()
+        book.conversations[item.conversation_id] = replace(conversation, greeted=True)
+        rules = self.policy.classification
+        history = people.history_of(book, entry.customer, frozenset(), now, rules.identity, rules.threading)
+        common = self._common(book, item, entry, now)
+        return (ContactStarted(**common, agent_id=conversation.agent_id, history=history),)
+
+    def _ended(self, book: Book, item: Incoming, entry: Entry, now: datetime) -> tuple[ContactMessage, ...]:
+        message = item.message
+        if not isinstance(message, ConversationEnded):
+            return ()
+        book.conversations[item.conversation_id] = replace(book.conversations[item.conversation_id], ended=True)
+        threading = self.policy.classification.threading
+        live = [case for case in book.conversation_cases(item.conversation_id) if case.is_live(now, threading)]
+        return (
+            ContactEnded(
+                **self._common(book, item, entry, now),
+                ended_by=message.ended_by,
+                duration_seconds=message.duration_seconds,
+                cases=tuple(case.case_id for case in live),
+            ),
+        )
+
+    def _callback(self, book: Book, item: Incoming, entry: Entry, now: datetime) -> tuple[ContactMessage, ...]:
+        """Hang the call on the open case of the conversation, else on a new one named by its purpose (A4, F2)."""
+        message = item.message
+        if not isinstance(message, CallbackRequested):
+            return ()
+        rules = self.policy.classification
+        live = [case for case in book.conversation_cases(item.conversation_id) if case.is_live(now, rules.threading)]
+        common = self._common(book, item, entry, now)
+        history = people.history_of(book, entry.customer, frozenset(), now, rules.identity, rules.threading)
+        demand = None if live else self._purpose(book, item, entry, now, message.purpose or "")
+        case_id = live[0].case_id if demand is None else demand.case_id
+        return (
+            ContactCallbackRequested(
+                **common,
+                phone=message.phone,
+                preferred_at=message.preferred_at,
+                time_zone=message.time_zone,
+                purpose=message.purpose,
+                case_id=case_id,
+                demand=demand,
+                history=history,
+            ),
+        )
+
+    def _purpose(self, book: Book, item: Incoming, entry: Entry, now: datetime, text: str) -> ProposedDemand:
+        wish = Wish(text, understand(self._rulebook, text).gravest, marked=False)
+        return self._proposed(book, item, entry, now, (Placed(wish, "opens"),), facts_of(text, self._orders))[0]
+
+    def _proposed(
+        self,
+        book: Book,
+        item: Incoming,
+        entry: Entry,
+        now: datetime,
+        demands: tuple[Placed, ...],
+        facts: Mapping[str, str],
+    ) -> tuple[ProposedDemand, ...]:
+        conversation = book.conversations[item.conversation_id]
+        proposal = Proposal(
+            book,
+            self.policy.vocabulary,
+            conversation,
+            entry.customer,
+            item.message_id,
+            facts,
+            now,
+        )
+        return proposed(proposal, demands)
+
+    def _received(self, book: Book, item: Incoming, entry: Entry, words: Words, now: datetime) -> ContactMessage:
+        if words.author == "agent":
+            joins = agents_words(
+                book.conversation_cases(item.conversation_id),
+                now,
+                self.policy.classification.threading,
+            )
+            return ContactReceived(
+                **self._common(book, item, entry, now),
+                author="agent",
+                agent_id=words.agent_id,
+                text=words.text[:TEXT_MAX],
+                attachments=words.attachments,
+                joins=joins,
+            )
+        heard = self._hear(book, item, entry, words, now)
+        return self._said(book, item, entry, words, heard, now)
+
+    def _said(
+        self,
+        book: Book,
+        item: Incoming,
+        entry: Entry,
+        words: Words,
+        heard: _Heard,
+        now: datetime,
+    ) -> ContactMessage:
+        rules = self.policy.classification
+        placement, answer = heard.placement, heard.answer
+        categories = frozenset(placed.wish.classification.category for placed in placement.demands)
+        history = people.history_of(book, entry.customer, categories, now, rules.identity, rules.threading)
+        demands = self._proposed(book, item, entry, now, placement.demands, item.facts)
+        choice = _asks_for_choice(book, item, heard)
+        if choice:
+            book.conversations[item.conversation_id] = replace(
+                book.conversations[item.conversation_id], prompted_at=now
+            )
+        common = self._common(book, item, entry, now)
+        common["contact"] = _with_token(book, common["contact"], demands, placement.joins)
+        return ContactReceived(
+            **common,
+            author="customer",
+            agent_id=words.agent_id or book.conversations[item.conversation_id].agent_id,
+            text=words.text[:TEXT_MAX],
+            attachments=words.attachments,
+            history=history,
+            demands=demands,
+            joins=placement.joins,
+            choice_needed=choice,
+            survey_answer=answer.survey,
+            confirmation=answer.confirmation,
+        )
+
+    def _hear(self, book: Book, item: Incoming, entry: Entry, words: Words, now: datetime) -> _Heard:
+        understanding = understand(self._rulebook, words.judged)
+        conversation = book.conversations[item.conversation_id]
+        token = _case_of_token(book, item.token)
+        answer = answer_of(self._replies, book, conversation, entry.customer, understanding, token, now)
+        if answer.placement is not None:
+            return _Heard(answer.placement, answer, understanding)
+        around = Surroundings(
+            conversation=book.conversation_cases(item.conversation_id),
+            customer=book.customer_cases(entry.customer),
+            token=token,
+            continuing=entry.continuing,
+            order_no=item.facts.get("order_no"),
+            now=now,
+        )
+        return _Heard(place(understanding, around, self.policy.classification.threading), NONE, understanding)
+
+
+def _to_greet(entry: Entry, words: Words) -> bool:
+    """Tell whether a live text channel must be greeted with its first message: nobody announced it (R2)."""
+    return words.author == "customer" and entry.contact.channel in {"chat", "social"} and not entry.known
+
+
+def _asks_for_choice(book: Book, item: Incoming, heard: _Heard) -> bool:
+    """No need is stated, nothing is open, and the customer was not asked in this contact before (R3)."""
+    if heard.answer is not NONE or heard.placement.demands or heard.placement.joins or heard.understanding.stopped:
+        return False
+    ended_here = book.conversation_cases(item.conversation_id)
+    if heard.understanding.courtesy_only and ended_here:
+        return False
+    return book.conversations[item.conversation_id].prompted_at is None
+
+
+def _case_of_token(book: Book, token: str | None) -> KnownCase | None:
+    return next((case for case in book.cases.values() if case.case_number == token), None) if token else None
+
+
+def _with_token(
+    book: Book,
+    contact: Contact,
+    demands: tuple[ProposedDemand, ...],
+    joins: tuple[UUID, ...],
+) -> Contact:
+    """Return the contact with the number that answers must carry: that of the first case (R8)."""
+    first = next((demand.case_id for demand in demands), next(iter(joins), None))
+    case = book.cases.get(first) if first else None
+    return contact.model_copy(update={"reply_token": case.case_number}) if case else contact

@@ -1,0 +1,1 @@
+"""Does intake's storage keep its promise, on a real PostgreSQL?"""
