@@ -19,8 +19,9 @@ def clock_table() -> str:
 
 def _row(name: str, clock: ClockPolicy) -> list[str]:
     kinds = ", ".join((*clock.channels, *clock.scenarios, *clock.severities)) or "all"
-    special: dict[str, int] = {**clock.by_severity, **clock.by_scenario, **clock.by_channel}
-    targets = [_length(clock.target_seconds), *(f"{kind} {_length(seconds)}" for kind, seconds in special.items())]
+    parts = (clock.by_severity, clock.by_scenario, clock.by_channel)
+    special = [(str(kind), seconds) for part in parts for kind, seconds in part.items()]
+    targets = [_length(clock.target_seconds), *(f"{kind} {_length(seconds)}" for kind, seconds in special)]
     warnings = ", ".join(f"{percent} %" for percent in clock.warnings) or "never"
     return [
         f"`{name}`",
