@@ -11,7 +11,7 @@ from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
@@ -20,6 +20,7 @@ from faststream.kafka.message import FAKE_CONSUMER
 from services.runtime import kafka, lenient, metrics
 from services.runtime.consumer import Consumer
 from services.runtime.failures import PostgresAwayError
+from services.runtime.handover import Handover, Poll
 from services.runtime.lifecycle import wait
 from services.runtime.logs import Log
 from services.runtime.offsets import FencedError
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
     from faststream.kafka.subscriber.usecase import BatchSubscriber
 
-Poll = tuple[ConsumerRecord, ...]
 COMMIT_SECONDS = 2.0
 """How often Kafka is told where we are; only lag tools look at it."""
 LOOK_SECONDS = 0.25
@@ -38,44 +38,6 @@ PAUSE_SECONDS_FIRST = 0.05
 PAUSE_SECONDS_MAX = 2.0
 SESSION_MILLISECONDS = 6_000
 """After this long a member that died is missed; brokers allow no less by default."""
-
-
-class Handover:
-    """One poll at a time, from FastStream's task to ours; the giver waits until the poll is settled."""
-
-    def __init__(self) -> None:
-        """Begin empty and open."""
-        self._poll: Poll | None = None
-        self._settled = asyncio.Event()
-        self._closed = False
-        self.arrived = asyncio.Event()
-        """Set when there is a poll, or another reason to look."""
-
-    async def give(self, poll: Poll) -> None:
-        """Hand a poll over and wait until it is done with; after the closing it is dropped: its offsets stay."""
-        if self._closed:
-            return
-        self._poll = poll
-        self._settled.clear()
-        self.arrived.set()
-        await self._settled.wait()
-
-    def take(self) -> Poll:
-        """Return what has been handed over, perhaps nothing."""
-        poll, self._poll = self._poll, None
-        return poll or ()
-
-    def done(self) -> None:
-        """Let the giver poll again."""
-        if self._poll is None:
-            self.arrived.clear()
-            self._settled.set()
-
-    def close(self) -> None:
-        """Take nothing more and let a waiting giver go."""
-        self._closed = True
-        self._poll = None
-        self._settled.set()
 
 
 class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no type hints

@@ -1,0 +1,45 @@
+"""How does a poll get from FastStream's task to ours, so that a failure there is ours to raise?"""
+
+import asyncio
+
+from aiokafka import ConsumerRecord
+
+Poll = tuple[ConsumerRecord, ...]
+
+
+class Handover:
+    """One poll at a time, from FastStream's task to ours; the giver waits until the poll is settled."""
+
+    def __init__(self) -> None:
+        """Begin empty and open."""
+        self._poll: Poll | None = None
+        self._settled = asyncio.Event()
+        self._closed = False
+        self.arrived = asyncio.Event()
+        """Set when there is a poll, or another reason to look."""
+
+    async def give(self, poll: Poll) -> None:
+        """Hand a poll over and wait until it is done with; after the closing it is dropped: its offsets stay."""
+        if self._closed:
+            return
+        self._poll = poll
+        self._settled.clear()
+        self.arrived.set()
+        await self._settled.wait()
+
+    def take(self) -> Poll:
+        """Return what has been handed over, perhaps nothing."""
+        poll, self._poll = self._poll, None
+        return poll or ()
+
+    def done(self) -> None:
+        """Let the giver poll again."""
+        if self._poll is None:
+            self.arrived.clear()
+            self._settled.set()
+
+    def close(self) -> None:
+        """Take nothing more and let a waiting giver go."""
+        self._closed = True
+        self._poll = None
+        self._settled.set()
