@@ -1,5 +1,6 @@
 """What happens between typing ``caseloop ...`` and an exit status?"""
 
+import logging
 import sys
 
 from cyclopts import CycloptsError
@@ -18,6 +19,7 @@ def main() -> None:
 
 def status_of(words: list[str]) -> int:
     """Run the command in these words and return its exit status."""
+    logging.disable(logging.CRITICAL)  # what a library has to say about a lost connection, we say in a line of ours
     try:
         result = app(words, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as problem:

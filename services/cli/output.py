@@ -10,7 +10,6 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from contracts.values import rfc3339
 from services.runtime import configuration
 
 _PLAIN_WIDTH = 160
@@ -37,7 +36,7 @@ def table(*columns: str, title: str | None = None) -> Table:
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON
     """Write one JSON document on one line and let it go at once."""
-    sys.stdout.write(orjson.dumps(value, default=_plain).decode() + "\n")
+    sys.stdout.write(orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z).decode() + "\n")
     sys.stdout.flush()
 
 
@@ -73,10 +72,6 @@ def span(length: timedelta) -> str:
         if seconds >= size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
-
-
-def _plain(value: object) -> str:
-    return rfc3339(value) if isinstance(value, datetime) else str(value)
 
 
 def zone_name() -> str:

@@ -55,13 +55,19 @@ async def seek(consumer: AIOKafkaConsumer, since: datetime | None) -> None:
     """Go to the first record at or after a time; without one to the very beginning."""
     partitions = list(consumer.assignment())
     if since is None:
-        await consumer.seek_to_beginning(*partitions)
-        return
-    found = await consumer.offsets_for_times(dict.fromkeys(partitions, round(since.timestamp() * 1000)))
-    ends = await consumer.end_offsets(partitions)
-    for partition in partitions:
-        at = found.get(partition)
-        consumer.seek(partition, ends[partition] if at is None else at.offset)
+        places: dict[TopicPartition, int] = await consumer.beginning_offsets(partitions)
+    else:
+        found = await consumer.offsets_for_times(dict.fromkeys(partitions, round(since.timestamp() * 1000)))
+        ends = await consumer.end_offsets(partitions)
+        places = {place: ends[place] if (at := found.get(place)) is None else at.offset for place in partitions}
+    for place, offset in places.items():
+        consumer.seek(place, offset)
+
+
+async def seek_to_end(consumer: AIOKafkaConsumer) -> None:
+    """Go behind the last record: only what comes from now on is read."""
+    for place, offset in (await ends_of(consumer)).items():
+        consumer.seek(place, offset)
 
 
 async def records_until(consumer: AIOKafkaConsumer, ends: Ends) -> AsyncIterator[Sequence[Record]]:

@@ -13,7 +13,7 @@ from contracts.case_number import parse_case_number
 from services.cli.connection import HERE, Where, find
 from services.cli.failures import bad_input
 from services.cli.output import console, local, print_json
-from services.cli.reading import POLL_MILLISECONDS, Record, header, reader, seek
+from services.cli.reading import POLL_MILLISECONDS, Record, header, reader, seek, seek_to_end
 from services.cli.rendering import event_line
 from services.runtime.clock import SystemClock
 
@@ -40,7 +40,7 @@ async def watch(case: str | None = None, *, from_start: bool = False, json: bool
         if from_start:
             await seek(consumer, None)
         else:
-            await consumer.seek_to_end(*consumer.assignment())
+            await seek_to_end(consumer)
         while not stopping.is_set():
             polled = await consumer.getmany(timeout_ms=POLL_MILLISECONDS)
             for record in sorted((each for some in polled.values() for each in some), key=lambda each: each.timestamp):

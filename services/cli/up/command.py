@@ -17,6 +17,7 @@ from services.cli.playing import play
 from services.cli.up.plan import Options, services_named
 from services.cli.up.system import System, system
 from services.runtime import configuration
+from services.runtime.settings import STANDARD_POLICY
 
 AfterReady = Callable[[System], Awaitable[int]]
 
@@ -40,7 +41,7 @@ async def up(
     postgres
         Address of a PostgreSQL that runs already, postgresql://user@host:5432/database.
     policy
-        A policy pack; the shipped standard without it.
+        A policy pack; the shipped standard without it, with --demo the one with short durations.
     data_dir
         Where data, logs and addresses are kept.
     services
@@ -50,7 +51,7 @@ async def up(
     json
         Print one JSON line when ready, and nothing else, on standard output.
     """
-    options = _options(kafka, postgres, policy, data_dir, services)
+    options = _options(kafka, postgres, policy or (_demo_policy() if demo else None), data_dir, services)
 
     async def after(running: System) -> int:
         if json:
@@ -69,7 +70,7 @@ async def up(
 
 async def up_for_the_demo(where: Where, scenarios: Sequence[str] | None, *, keep: bool) -> int:
     """Start a system, play the demo through it, and stop it again unless it is to be kept."""
-    options = _options(where.kafka, where.postgres, None, where.data_dir, None)
+    options = _options(where.kafka, where.postgres, _demo_policy(), where.data_dir, None)
 
     async def after(running: System) -> int:
         status = await play(running.connection(), scenarios, keep=keep)
@@ -113,6 +114,11 @@ async def _until(work: Awaitable[int], stopping: asyncio.Event) -> int:
     doing.cancel()
     await asyncio.wait({doing})
     return 0
+
+
+def _demo_policy() -> Path | None:
+    """Return the pack with short durations, unless the operator has chosen one."""
+    return None if configuration.ENVIRONMENT.get("CASELOOP_POLICY") else STANDARD_POLICY.with_name("demo.toml")
 
 
 def _options(

@@ -1,6 +1,7 @@
 """How do the processes of a system start, come back when they die, and end together?"""
 
 import asyncio
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -129,4 +130,11 @@ async def _pause(stopping: asyncio.Event, seconds: float) -> bool:
 
 
 def _last_words(child: Child) -> str:
-    return f"{child.process.last_words()}; log: {child.process.log}"
+    """Return how a process ended: by which signal, or with which status and words."""
+    status = child.process.popen.returncode
+    if status is not None and status < 0:
+        how = f"killed by {signal.Signals(-status).name}"
+    else:
+        words = child.process.last_words()
+        how = f"exit status {status}" if words.startswith("{") else words
+    return f"{how}; log: {child.process.log}"
