@@ -24,8 +24,6 @@ def service(bell: Bell) -> Service:
     """Return the router; handler and matcher share the bell."""
 
     async def matcher(context: ServiceContext) -> None:
-        if bell.committed not in context.commit_listeners:
-            context.commit_listeners.append(bell.committed)
         await Matcher(context, bell).run()
 
     return Service(

@@ -46,7 +46,7 @@ class Matcher:
         while not stopping.is_set():
             if pause:
                 await wait(self._bell.woken, pause)
-            departments = self._bell.take(asyncio.get_running_loop().time()) | again | await self._due()
+            departments = self._bell.take() | again | await self._due()
             found = await self._round(departments)
             again, pause = self._next(found, departments)
 

@@ -40,9 +40,6 @@ class ServiceContext:
     tracing: Tracing = UNTRACED
     outbox_wake: asyncio.Event = field(default_factory=asyncio.Event)
     timers_wake: asyncio.Event = field(default_factory=asyncio.Event)
-    commit_listeners: list[Callable[[], None]] = field(default_factory=list)
-    """Told after each commit of this process, for loops of the service's own that wait for what handlers store."""
-
     @property
     def source(self) -> str:
         """Return the ``ce_source`` of this service."""
@@ -55,11 +52,9 @@ class ServiceContext:
         return self.settings
 
     def committed(self) -> None:
-        """Wake the relay, the timers and the service's own loops after a commit."""
+        """Wake the relay and the timers after a commit."""
         self.outbox_wake.set()
         self.timers_wake.set()
-        for listener in self.commit_listeners:
-            listener()
 
     async def transact(self, work: Transaction) -> None:
         """Do the work and store what it says in one transaction, then wake the relay.

@@ -44,6 +44,8 @@ class Endings:
     parks: list[Park] = field(default_factory=list)
     skipped: list[Entry] = field(default_factory=list)
     duplicates: list[Entry] = field(default_factory=list)
+    after_commit: list[Callable[[], None]] = field(default_factory=list)
+    """What the handler wants told once all this is stored."""
 
     def handled(self) -> list[Entry]:
         """Return every entry that need not be seen again."""
@@ -122,6 +124,8 @@ class Processing:
             FIRING.reset(firing)
         piece.settled()
         self.committed()
+        for tell in endings.after_commit:
+            tell()
         return self._observed(piece, endings, said)
 
     async def _handled(self, connection: Connection, endings: Endings, now: datetime) -> int:
@@ -135,6 +139,7 @@ class Processing:
         if not fresh:
             return 0
         work = Work(connection, [received for _, received in fresh], now)
+        endings.after_commit = work.after_commit
         with self.tracing.batch("process", self.source, (received.traceparent for received in work.received)):
             return await self._said(work)
 

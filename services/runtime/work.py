@@ -5,7 +5,7 @@ the time: the runtime has opened the transaction, removed the duplicates and rea
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -78,6 +78,8 @@ class Work:
     """In order per key, without duplicates."""
     now: datetime
     """UTC, read once per batch at the edge."""
+    after_commit: list[Callable[[], None]] = field(default_factory=list)
+    """What a handler wants told in this process once its work is stored, such as a wake; never after a rollback."""
 
 
 Handler = Callable[[Work], Awaitable[Sequence[Outgoing]]]

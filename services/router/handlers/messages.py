@@ -4,8 +4,8 @@ One statement loads the cases, the rest is decided in memory, one statement each
 in one order, here as in a round of matching: cases, then agents, then timers.
 """
 
-import asyncio
 from collections.abc import Iterable
+from functools import partial
 from uuid import UUID
 
 from contracts import desk
@@ -37,12 +37,12 @@ MERGES_MAX = 8
 
 
 def handler(policy: Policy, bell: Bell) -> Handler:
-    """Return the router's handler under this policy; it names on the bell the queues that it touches."""
+    """Return the router's handler under this policy; it rings for the queues that it touches."""
 
     async def handle(work: Work) -> list[Outgoing]:
         batch = _Batch(work, policy)
         said = await batch.settled()
-        bell.name(batch.book.queues, asyncio.get_running_loop().time())
+        work.after_commit.append(partial(bell.ring, batch.book.queues))
         return said
 
     return handle
