@@ -124,10 +124,12 @@ async def everyday_chat(scene: Scene) -> None:
 
 
 def _mail(scene: Scene, file: str, text: str | None) -> EmailReceived:
-    """Return a recorded e-mail, its ids made those of this performance, with another text if one is given."""
-    run = scene.stage.run
-    raw = (DATA / file).read_bytes().replace(b"@local.machine.example>", f"-{run}@local.machine.example>".encode())
-    message = email.message_from_bytes(raw.replace(b"<3456@", f"<3456-{run}@".encode()), policy=email.policy.default)
+    """Return a recorded e-mail, its ids and addresses made those of this performance, with another text if one is given."""
+    run = scene.stage.run.encode()
+    raw = (DATA / file).read_bytes()
+    for ours in (b"1234@local.machine.example", b"3456@example.net", b"jdoe@machine.example", b"mary@example.net"):
+        raw = raw.replace(ours, ours.replace(b"@", b"+" + run + b"@"))
+    message = email.message_from_bytes(raw, policy=email.policy.default)
     assert isinstance(message, EmailMessage)  # noqa: S101 - that is what this policy makes
     if text is not None:
         message.set_content(text)
@@ -196,7 +198,7 @@ async def same_event_twice(scene: Scene) -> None:
     text = case.demand.text
     for _ in range(2):
         await scene.say("sms", customer, text, event_id=event, language="en")
-    await scene.say("sms", customer, "one more thing: it began this morning", language="en")
+    await scene.say("sms", customer, "it began this morning, I tried three times", language="en")
     await scene.of_case("a later message arrives", CaseContactAttached, case.case_id, "R8")
     cases = list(scene.stage.matching(CaseOpened, lambda each: each.contact.conversation_id == scene.conversation))
     added = list(scene.stage.matching(CaseContactAttached, lambda each: each.case_id == case.case_id))
