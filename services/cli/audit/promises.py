@@ -56,6 +56,8 @@ class Promises:
             self.ends.setdefault(promise, _CLOCK_ENDED[kind])
         else:
             self.clocks.add(promise)
+            if self.ends.get(promise) == "cancelled":  # moved: the clock of the old time ended, that of the new one runs
+                del self.ends[promise]
 
     def judge(self, findings: Findings, now: datetime) -> dict[str, int]:
         """Add what does not hold and return how many promises have which end."""

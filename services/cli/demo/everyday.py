@@ -124,7 +124,7 @@ async def everyday_chat(scene: Scene) -> None:
 
 
 def _mail(scene: Scene, file: str, text: str | None) -> EmailReceived:
-    """Return a recorded e-mail, its ids and addresses made those of this performance, with another text if one is given."""
+    """Return a recorded e-mail, its ids made those of this performance, its text replaced if one is given."""
     run = scene.stage.run.encode()
     raw = (DATA / file).read_bytes()
     for ours in (b"1234@local.machine.example", b"3456@example.net", b"jdoe@machine.example", b"mary@example.net"):

@@ -161,6 +161,12 @@ def test_a_moved_promise_needs_a_new_end() -> None:
     assert _judged(_made(), _clock("breached"), moved, _clock("started"), minutes=70) == ({"running": 1}, 0)
 
 
+def test_a_moved_promise_runs_on_the_clock_of_its_new_time() -> None:
+    moved = _event(router.PromiseMoved, state="assigned", due_at=MOMENT + timedelta(hours=2))
+    assert _judged(_made(), _clock("started"), moved, _clock("cancelled"), _clock("started")) == ({"running": 1}, 0)
+    assert _judged(_made(), _clock("started"), moved, _clock("cancelled")) == ({"lost": 1}, 1)
+
+
 def test_a_closed_case_ends_its_promises() -> None:
     closed = ("caseloop.case.closed.v1", {"case_id": str(CASE), "state": "closed", "version": 9})
 
