@@ -1,0 +1,87 @@
+"""Does the matcher look when it is rung, when nobody rings, and stop when told?"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from services.router.bell import Bell
+from services.router.matcher import IDLE_SECONDS, Matcher
+from services.runtime.context import ServiceContext
+from services.runtime.frames import Frame
+from services.runtime.publishing import Published
+from services.runtime.settings import Settings
+from tests.integration.router.conftest import LOG, FixedClock, Router
+from tests.unit.router.given import a_profile, case_id_of, presence, proposed, words
+
+DEADLINE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Mute:
+    """A publisher that nobody asks: what the matcher says goes through the outbox."""
+
+    async def publish(self, rows: Mapping[int, Iterable[Frame]], within_seconds: float) -> Published:  # noqa: ARG002 - the protocol
+        """Refuse."""
+        raise AssertionError("the matcher publishes nothing itself")
+
+
+@asynccontextmanager
+async def running(router: Router, bell: Bell) -> AsyncIterator[ServiceContext]:
+    """Run a matcher; it must have ended soon after it was told to stop."""
+    settings = Settings.model_validate({"kafka_bootstrap": "127.0.0.1:9", "postgres_dsn": "postgresql://unused"})
+    context = ServiceContext(
+        service="router", settings=settings, pool=router.pool, policy=router.policy, clock=FixedClock(router.now),
+        log=LOG, publisher=Mute(), stopping=asyncio.Event(),
+    )
+    async with asyncio.timeout(DEADLINE_SECONDS), asyncio.TaskGroup() as group:
+        group.create_task(Matcher(context, bell).run())
+        yield context
+        context.stopping.set()
+
+
+async def assigned(router: Router, name: str) -> float:
+    """Wait until a case has an agent and return how long that took."""
+    began = time.perf_counter()
+    while (await router.case(case_id_of(name))).state != "assigned":
+        assert time.perf_counter() - began < DEADLINE_SECONDS
+        await asyncio.sleep(0.001)
+    return time.perf_counter() - began
+
+
+async def test_a_ring_is_answered_at_once_and_what_nobody_rings_for_soon(router: Router) -> None:
+    bell = Bell()
+    await router.tell(a_profile(auto_accept=True), presence("a-1", "available"))
+    async with running(router, bell):
+        quickest = DEADLINE_SECONDS
+        for number in range(2):
+            await router.tell(words(f"w{number}", demands=(proposed(f"d{number}"),)))
+            bell.ring({"technical_support"})
+            quickest = min(quickest, await assigned(router, f"d{number}"))
+        assert quickest < IDLE_SECONDS
+        await router.tell(presence("a-2", "available"), a_profile("a-2", auto_accept=True))
+        await router.tell(words("silent", demands=(proposed("silent"),)))
+        await assigned(router, "silent")
+    assert await router.loads_by_cases() == {agent: units for agent, units in (await router.loads()).items() if units}
+
+
+async def test_what_a_round_says_stands_in_the_outbox_and_wakes_the_relay(router: Router) -> None:
+    bell = Bell()
+    async with running(router, bell) as context:
+        await router.tell(a_profile(auto_accept=True), presence("a-1", "available"), words(demands=(proposed(),)))
+        bell.ring({"technical_support"})
+        await assigned(router, "first")
+        assert context.outbox_wake.is_set()
+    frames = await router.pool.fetch("SELECT frames FROM outbox")
+    assert any(b"caseloop.case.assigned.v1" in row["frames"] for row in frames)
+
+
+async def test_a_bell_keeps_names_until_they_are_taken() -> None:
+    bell = Bell()
+    assert bell.take() == set()
+    bell.ring(())
+    assert not bell.woken.is_set()
+    bell.ring({"operations"})
+    assert bell.woken.is_set()
+    assert (bell.take(), bell.take(), bell.woken.is_set()) == ({"operations"}, set(), False)
