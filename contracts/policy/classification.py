@@ -41,7 +41,7 @@ class Rule(Section):
     also: Terms = ()
     """At least one of these must be found besides."""
     unless: Terms = ()
-    when: dict[Judged, tuple[Name, ...]] = {}
+    when: dict[Judged, tuple[Name, ...]] = Field(default_factory=dict)
 
     @property
     def unconditional(self) -> bool:
@@ -159,7 +159,8 @@ class ClassificationPolicy(Section):
             wrong = [rule.name for rule in rules if rule.value not in VALUES.get(field, (rule.value,))]
             if wrong:
                 raise ValueError(f"{field}: rule {wrong[0]} has a value that is none of {', '.join(VALUES[field])}")
-            later = [rule.name for rule in rules if any(FIELDS.index(name) >= FIELDS.index(field) for name in rule.when)]
+            known = FIELDS[: FIELDS.index(field)]
+            later = [rule.name for rule in rules if not set(rule.when) <= set(known)]
             if later:
                 raise ValueError(f"{field}: rule {later[0]} looks at a field that is judged later")
         return self

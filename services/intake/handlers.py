@@ -79,7 +79,7 @@ async def _threads(work: Work, items: Sequence[Incoming]) -> dict[str, str]:
 
 
 def _threaded(item: Incoming, threads: dict[str, str]) -> Incoming:
-    """Return a mail with the conversation of the nearest mail known; ``threads`` learns of it, for the mails behind it."""
+    """Return a mail with the conversation of the nearest mail known; ``threads`` learns of it for those behind."""
     if item.mail is None or item.mail.automatic is not None:
         return item
     keys = thread_keys(item.mail)

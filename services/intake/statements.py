@@ -1,4 +1,4 @@
-"""Which SQL does intake run? Every statement has a name and a purpose; tables are those of the service's own schema."""
+"""Which SQL does intake run? Every statement has a name and a purpose."""
 
 LOAD_THREADS = """
 -- The conversations of known mails.
@@ -19,7 +19,8 @@ FROM conversations WHERE conversation_id = ANY ($1::text[])
 """
 
 LOAD_PEOPLE = """
--- Everybody who goes by one of these identifiers or leads one of these conversations, with all who were merged with them.
+-- Everybody who goes by one of these identifiers or leads one of these conversations, with all who were merged
+-- with them.
 WITH asked AS (
     SELECT customer_id FROM identifiers
     JOIN unnest($1::text[], $2::text[]) AS a (kind, value) USING (kind, value)
@@ -40,7 +41,8 @@ ORDER BY first_seen_at, kind, value
 """
 
 LOAD_CASES = """
--- Cases of these customers (open, or ended lately), of these conversations and with these numbers; and those merged into.
+-- Cases of these customers (open, or ended lately), of these conversations and with these numbers; and those
+-- merged into.
 WITH of_customer AS (
     SELECT c.* FROM unnest($1::uuid[]) AS a (customer_id)
     CROSS JOIN LATERAL (
@@ -51,16 +53,19 @@ WITH of_customer AS (
 ), of_conversation AS (
     SELECT c.* FROM unnest($2::text[]) AS a (conversation_id)
     CROSS JOIN LATERAL (
-        SELECT cases.* FROM cases WHERE cases.conversation_id = a.conversation_id ORDER BY cases.opened_at DESC LIMIT $5
+        SELECT cases.* FROM cases WHERE cases.conversation_id = a.conversation_id ORDER BY cases.opened_at DESC
+            LIMIT $5
     ) AS c
 ), found AS (
     SELECT * FROM of_customer UNION SELECT * FROM of_conversation
     UNION SELECT * FROM cases WHERE case_number = ANY ($3::text[])
 )
-SELECT case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state, version,
+SELECT case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state,
+    version,
        order_no, closed_at, outcome, merged_into, primary_of, subject_slot FROM found
 UNION
-SELECT case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state, version,
+SELECT case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state,
+    version,
        order_no, closed_at, outcome, merged_into, primary_of, subject_slot FROM cases
 WHERE case_id IN (SELECT merged_into FROM found WHERE merged_into IS NOT NULL)
 ORDER BY opened_at, case_id
@@ -83,9 +88,11 @@ ORDER BY sent_at
 SAVE_PEOPLE = """
 -- New customers, and what became known about old ones.
 INSERT INTO customers (customer_id, root, created_at, name, language, time_zone, tier, churn_flag)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[])
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[],
+    $8::boolean[])
 ON CONFLICT (customer_id) DO UPDATE SET
-    root = CASE WHEN excluded.root = excluded.customer_id THEN customers.root ELSE excluded.root END, name = excluded.name, language = excluded.language, time_zone = excluded.time_zone
+    root = CASE WHEN excluded.root = excluded.customer_id THEN customers.root ELSE excluded.root END, name =
+        excluded.name, language = excluded.language, time_zone = excluded.time_zone
 RETURNING customer_id
 """
 
@@ -112,12 +119,14 @@ SAVE_CONVERSATIONS = """
 INSERT INTO conversations (
     conversation_id, channel, customer_id, contact_id, started_at, last_at, version, destination, language, agent_id,
     subject, ended, greeted, prompted_at)
-SELECT conversation_id, channel, customer_id, contact_id, started_at, last_at, version + 1, destination, language, agent_id,
+SELECT conversation_id, channel, customer_id, contact_id, started_at, last_at, version + 1, destination, language,
+    agent_id,
        subject, ended, greeted, prompted_at
 FROM unnest(
     $1::text[], $2::text[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::timestamptz[], $7::bigint[], $8::text[],
     $9::text[], $10::text[], $11::text[], $12::boolean[], $13::boolean[], $14::timestamptz[])
-    AS a (conversation_id, channel, customer_id, contact_id, started_at, last_at, version, destination, language, agent_id,
+    AS a (conversation_id, channel, customer_id, contact_id, started_at, last_at, version, destination, language,
+        agent_id,
           subject, ended, greeted, prompted_at)
 ON CONFLICT (conversation_id) DO UPDATE SET
     version = excluded.version, customer_id = excluded.customer_id, contact_id = excluded.contact_id,
@@ -137,10 +146,12 @@ ON CONFLICT DO NOTHING RETURNING mail_id
 ADD_CASES = """
 -- Proposed cases; the unique keys let one of two rivals through.
 INSERT INTO cases (
-    case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state, version,
+    case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state,
+        version,
     order_no, closed_at, outcome, merged_into, primary_of, subject_slot)
 SELECT * FROM unnest(
-    $1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::timestamptz[],
+    $1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[],
+        $9::timestamptz[],
     $10::text[], $11::bigint[], $12::text[], $13::timestamptz[], $14::text[], $15::uuid[], $16::text[], $17::text[])
 ON CONFLICT DO NOTHING RETURNING case_id
 """
@@ -148,7 +159,8 @@ ON CONFLICT DO NOTHING RETURNING case_id
 COUNT_SENDERS = """
 -- Count mails by sender and hour.
 INSERT INTO mail_senders (address, hour, received)
-SELECT address, date_trunc('hour', $3::timestamptz), received FROM unnest($1::text[], $2::integer[]) AS a (address, received)
+SELECT address, date_trunc('hour', $3::timestamptz), received FROM unnest($1::text[], $2::integer[]) AS a (address,
+    received)
 ON CONFLICT (address, hour) DO UPDATE SET received = mail_senders.received + excluded.received
 """
 
@@ -158,25 +170,30 @@ WITH news AS (
     SELECT * FROM unnest(
         $1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
         $10::boolean[], $11::timestamptz[], $12::text[], $13::timestamptz[], $14::text[], $15::uuid[])
-        AS a (case_id, version, state, case_number, customer_id, conversation_id, category, scenario, severity, safety,
+        AS a (case_id, version, state, case_number, customer_id, conversation_id, category, scenario, severity,
+            safety,
               opened_at, order_no, closed_at, outcome, merged_into)
 ), known AS (
     UPDATE cases SET
         version = news.version, state = news.state,
-        closed_at = CASE WHEN news.state IN ('closed', 'merged', 'spam') THEN coalesce(news.closed_at, cases.closed_at) END,
+        closed_at = CASE WHEN news.state IN ('closed', 'merged', 'spam') THEN coalesce(news.closed_at,
+            cases.closed_at) END,
         category = coalesce(news.category, cases.category), scenario = coalesce(news.scenario, cases.scenario),
         severity = coalesce(news.severity, cases.severity), safety = coalesce(news.safety, cases.safety),
         outcome = news.outcome, merged_into = news.merged_into,
         primary_of = CASE WHEN news.state NOT IN ('closed', 'merged', 'spam') THEN cases.primary_of END,
-        subject_slot = CASE WHEN news.state NOT IN ('closed', 'merged', 'spam') AND coalesce(news.category, cases.category) = cases.category
+        subject_slot = CASE WHEN news.state NOT IN ('closed', 'merged', 'spam') AND coalesce(news.category,
+            cases.category) = cases.category
                        THEN cases.subject_slot END
     FROM news WHERE cases.case_id = news.case_id AND cases.version < news.version
     RETURNING cases.case_id
 )
 INSERT INTO cases (
-    case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state, version,
+    case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state,
+        version,
     order_no, closed_at, outcome, merged_into)
-SELECT case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state, version,
+SELECT case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state,
+    version,
        order_no, closed_at, outcome, merged_into
 FROM news WHERE customer_id IS NOT NULL AND NOT EXISTS (SELECT FROM cases WHERE cases.case_id = news.case_id)
 ON CONFLICT DO NOTHING

@@ -81,7 +81,7 @@ async def load(connection: Connection, wanted: Wanted, policy: ClassificationPol
 
 
 async def save(connection: Connection, book: Book, before: Book, now: datetime) -> None:
-    """Write what changed; :class:`TransientError` when another transaction was first, so that the batch sees it next time."""
+    """Write what changed; :class:`TransientError` when another transaction was first and must be seen."""
     await _see_that_nobody_merged(connection, book, before)
     people = _changed(book.people, before.people)
     await _many(connection, sql.SAVE_PEOPLE, people, Person)

@@ -53,7 +53,7 @@ def answer_of(
 
 
 def _solved_case(book: Book, conversation: Conversation, token: KnownCase | None) -> KnownCase | None:
-    """Return the case that waits for the customer's yes or no, unless another of the conversation is being worked on."""
+    """Return the case that waits for the customer's yes or no."""
     if token is not None and token.state == "solved":
         return token
     cases = book.conversation_cases(conversation.conversation_id)
@@ -85,7 +85,7 @@ def _chosen(reader: ReplyReader, conversation: Conversation, understanding: Unde
 
 
 def _graded(judged: Classification) -> Classification:
-    """Return the classification with the severity that goes with a bare choice: a problem hurts, a question does not (C2)."""
+    """Return the classification with the severity of a bare choice: a problem hurts, a question does not (C2)."""
     if judged.severity == "urgent" or judged.scenario not in {"problem", "complaint"}:
         return judged
     return judged.model_copy(update={"severity": "important", "importance": "important", "quadrant": "important"})

@@ -80,7 +80,7 @@ def _remember(proposal: Proposal, case_id: UUID, judged: Classification) -> None
 
 
 def _slot(book: Book, customer: UUID, category: str) -> str | None:
-    """Return the first free place of this customer and subject: two rivals choose the same, and one of them must look again."""
+    """Return the first free place of this customer and subject; of two rivals with the same one must look again."""
     used = {case.subject_slot for case in book.customer_cases(customer)}
     slots = (f"{customer}|{category}|{number}" for number in range(SLOTS_MAX))
     return next((slot for slot in slots if slot not in used), None)

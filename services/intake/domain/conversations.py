@@ -49,7 +49,7 @@ def enter(book: Book, item: Incoming, words: Words, policy: Policy) -> Entry:
 
 
 def _customer(book: Book, item: Incoming, before: Conversation | None, policy: Identity) -> UUID:
-    """Return who speaks; on a known conversation somebody else may answer an e-mail without becoming the same person."""
+    """Return who speaks; somebody else may answer an e-mail of a thread without becoming the same person."""
     current = book.root_of(before.customer_id) if before else None
     found = item.identifiers
     if not found and current is not None and not is_anonymous(book, current):

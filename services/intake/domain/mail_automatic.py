@@ -12,27 +12,37 @@ Reason = Literal["automatic", "bounce", "mailing_list", "own_message"]
 OWN_HEADER = "x-caseloop-delivery"
 """Every mail of ours carries it."""
 _ROBOT = re.compile(
-    r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|post[-_.]?master|mail delivery|mail[-_.]delivery[-_.]system|mailer|mdaemon|uucp|bounces?|mailsystem|mail[-_.]system"
+    r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|post[-_.]?master|mail delivery"
+    r"|mail[-_.]delivery[-_.]system|mailer|mdaemon|uucp|bounces?|mailsystem|mail[-_.]system"
     r"|microsoftexchange[0-9a-f]*|abuse[-_.]?report|feedbackloop)(?:[-+._][^@]*)?(?:@|$)",
 )
 _NO_REPLY = re.compile(r"^(?:no|do[-_.]?not|donot)[-_.]?reply\b")
 _BOUNCE_SUBJECT = re.compile(
-    r"(?:undeliver(?:able|ed)|(?:mail |message |e-mail |email )?deliver(?:y|ed)? (?:status|failure|failed|problem|error|report|notification|has failed)"
-    r"|returned mail|return(?:ed)? to sender|failure (?:notice|delivery)|mail (?:delivery|system|could not|error|failure)|could not (?:be delivered|send)"
-    r"|non[- ]?deliver|not deliver|delivery (?:has been )?(?:delayed|incomplete)|warning: (?:could not send|message)|message (?:not|undelivered|delayed)"
-    r"|user unknown|unknown user|address not found|rejected:|退信|退回|投递失败|发送失败|无法投递|系统退信|配信|送信できません|メールエラー|email not delivered"
+    r"(?:undeliver(?:able|ed)|(?:mail |message |e-mail |email )?deliver(?:y|ed)? (?:status|failure"
+    r"|failed|problem|error|report|notification|has failed)"
+    r"|returned mail|return(?:ed)? to sender|failure (?:notice|delivery)|mail (?:delivery|system"
+    r"|could not|error|failure)|could not (?:be delivered|send)"
+    r"|non[- ]?deliver|not deliver|delivery (?:has been )?(?:delayed|incomplete)"
+    r"|warning: (?:could not send|message)|message (?:not|undelivered|delayed)"
+    r"|user unknown|unknown user|address not found|rejected:|退信|退回|投递失败|发送失败|无法投递|系统退信"
+    r"|配信|送信できません"
+    r"|メールエラー|email not delivered"
     r"|there was an error sending your mail|notification (?:de|d')|undelivered)",
     re.IGNORECASE,
 )
 _BOUNCE_WORDS = re.compile(
-    r"(?:^|\n)\s*(?:final-recipient:|reporting-mta:|diagnostic-code:|x-failed-recipients:|action: failed)|permanent(?: fatal)? errors|"
-    r"(?:could not|couldn't|cannot|was not able to|unable to|failed to|has failed to|not) (?:be )?deliver|undeliverable|user unknown|mailbox (?:is )?(?:full|unavailable)|no such user|"
-    r"delivery (?:to the following|failed|failure|temporarily suspended|attempt)|\b55[0-4][ -]\d?\.?|smtp error|recipient.{0,40}(?:rejected|unknown|not found)|"
+    r"(?:^|\n)\s*(?:final-recipient:|reporting-mta:|diagnostic-code:|x-failed-recipients:"
+    r"|action: failed)|permanent(?: fatal)? errors|"
+    r"(?:could not|couldn't|cannot|was not able to|unable to|failed to|has failed to"
+    r"|not) (?:be )?deliver|undeliverable|user unknown|mailbox (?:is )?(?:full|unavailable)|no such user|"
+    r"delivery (?:to the following|failed|failure|temporarily suspended|attempt)|\b55[0-4][ -]\d?\.?"
+    r"|smtp error|recipient.{0,40}(?:rejected|unknown|not found)|"
     r"以下のメール|配送できません|退信|投递失败",
     re.IGNORECASE,
 )
 _AUTO_SUBJECT = re.compile(
-    r"^(?:auto(?:matic)?[- ]?(?:reply|response|répons)|out of (?:the )?office|autoreply|auto:|vacation|abwesenheit|réponse automatique|自动回复|自動回覆|自动答复)",
+    r"^(?:auto(?:matic)?[- ]?(?:reply|response|répons)|out of (?:the )?office|autoreply|auto:"
+    r"|vacation|abwesenheit|réponse automatique|自动回复|自動回覆|自动答复)",
     re.IGNORECASE,
 )
 _AUTO_HEADERS = (

@@ -96,7 +96,7 @@ class _Reader(HTMLParser):
         self._silent = 0
         self._quoted = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the base class says so
         if tag in _SILENT:
             self._silent += 1
         if tag in _QUOTES:

@@ -4,7 +4,8 @@ import re
 
 _HEADER_WORDS = (
     "from|to|cc|sent|date|subject|reply-to|发件人|收件人|抄送|发送时间|发送日期|日期|时间|主题|寄件者|收件者|副本|主旨|寄件日期|"
-    "von|an|gesendet|betreff|de|à|envoyé|objet|para|enviado|assunto|da|a|inviato|oggetto|fra|til|sendt|emne|от|кому|тема"
+    "von|an|gesendet|betreff|de|à|envoyé|objet|para|enviado|assunto|da|a|inviato|oggetto|fra|til"
+    "|sendt|emne|от|кому|тема"
 )
 _ATTRIBUTION = re.compile(
     r"(?:on\b.{4,200}\bwrote|le\b.{4,200}\bécrit|am\b.{4,200}\bschrieb|el\b.{4,200}\bescribió|em\b.{4,200}\bescreveu"
@@ -16,19 +17,24 @@ _ATTRIBUTION = re.compile(
     re.IGNORECASE,
 )
 _SEPARATOR = re.compile(
-    r"^[\s>]*(?:[-_=*]{2,}\s*(?:original message|forwarded message|begin forwarded|reply message|原始邮件|原始郵件|原邮件|转发的邮件|转发邮件"
-    r"|回复的邮件|ursprüngliche nachricht|message d'origine|mensaje original|messaggio originale|исходное сообщение|opprinnelig melding)"
-    r".{0,40}|_{10,}|-{10,}|begin forwarded message:|reply above this line.{0,60}|#{2,}.{0,80}reply above.{0,80})\s*$",
+    r"^[\s>]*(?:[-_=*]{2,}\s*(?:original message|forwarded message|begin forwarded|reply message|原始邮件"
+    r"|原始郵件|原邮件|转发的邮件|转发邮件"
+    r"|回复的邮件|ursprüngliche nachricht|message d'origine|mensaje original|messaggio originale"
+    r"|исходное сообщение|opprinnelig melding)"
+    r".{0,40}|_{10,}|-{10,}|begin forwarded message:|reply above this line.{0,60}"
+    r"|#{2,}.{0,80}reply above.{0,80})\s*$",
     re.IGNORECASE,
 )
 _HEADER = re.compile(rf"^[\s>*]*(?:{_HEADER_WORDS})\s?\*?\s?[:：]\*?\s?\S", re.IGNORECASE)
 _SIGNATURE = re.compile(
-    r"^(?:--\s?|__+|—+|sent from (?:my|mobile|outlook|yahoo|mail|samsung|a |an ).{0,60}|get outlook for.{0,40}|发自我的.{0,30}|來自我的.{0,30}|从我的.{0,20}发送"
+    r"^(?:--\s?|__+|—+|sent from (?:my|mobile|outlook|yahoo|mail|samsung|a |an ).{0,60}"
+    r"|get outlook for.{0,40}|发自我的.{0,30}|來自我的.{0,30}|从我的.{0,20}发送"
     r"|envoyé de mon.{0,40}|von meinem .{0,40}gesendet.{0,20}|sent via .{0,40})\s*$",
     re.IGNORECASE,
 )
 _CLOSING = re.compile(
-    r"^(?:(?:best|kind|warm|warmest) (?:regards|wishes)|regards|sincerely(?: yours)?|yours (?:sincerely|faithfully|truly)|cheers"
+    r"^(?:(?:best|kind|warm|warmest) (?:regards|wishes)|regards|sincerely(?: yours)?"
+    r"|yours (?:sincerely|faithfully|truly)|cheers"
     r"|此致|敬礼|顺颂商祺|祝好|商祺)[,，.!！]?\s*$",
     re.IGNORECASE,
 )
@@ -77,7 +83,7 @@ def _starts_quote(lines: list[str], index: int) -> bool:
 
 
 def _attribution_lines(lines: list[str], index: int) -> int:
-    """Return over how many lines an "On ... wrote:" goes that begins here: mail programs break it; 0 when there is none."""
+    """Return over how many lines an "On ... wrote:" goes that begins here (mail programs break it), 0 for none."""
     joined = ""
     for count, line in enumerate(lines[index : index + 3], start=1):
         joined = f"{joined} {line.strip()}".strip()

@@ -4,7 +4,7 @@ The book is changed as messages are received, so that two messages of one conver
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict
 from uuid import UUID
@@ -22,17 +22,18 @@ from contracts.intake import (
 from contracts.policy import Policy
 from contracts.values import TEXT_MAX, Cause, Contact, Customer, PolicyRef
 from services.intake.domain import people
-from services.intake.domain.answers import NONE, Answer, answer_of
+from services.intake.domain.answers import NONE, answer_of
 from services.intake.domain.cases import Proposal, proposed
 from services.intake.domain.classification import Rulebook
 from services.intake.domain.conversations import Entry, enter
-from services.intake.domain.demands import Understanding, Wish, understand
+from services.intake.domain.demands import Wish, understand
 from services.intake.domain.facts import facts_of, order_pattern
+from services.intake.domain.hearing import Heard, asks_for_choice, case_of_token, to_greet, with_token
 from services.intake.domain.ignored import ignored_reason, stranger
 from services.intake.domain.incoming import Incoming, Words, incoming, with_facts, words_of
-from services.intake.domain.placement import Placed, Placement, Surroundings, agents_words, place
+from services.intake.domain.placement import Placed, Surroundings, agents_words, place
 from services.intake.domain.replies import reply_reader
-from services.intake.domain.state import Book, KnownCase
+from services.intake.domain.state import Book
 
 
 class _Common(TypedDict):
@@ -41,15 +42,6 @@ class _Common(TypedDict):
     occurred_at: datetime
     policy: PolicyRef
     cause: Cause
-
-
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """A customer's words with where they go."""
-
-    placement: Placement
-    answer: Answer
-    understanding: Understanding
 
 
 class Reception:
@@ -102,7 +94,7 @@ class Reception:
             case CallbackRequested():
                 return self._callback(book, item, entry, now)
             case _:
-                begun = self._started(book, item, entry, now) if _to_greet(entry, words) else ()
+                begun = self._started(book, item, entry, now) if to_greet(entry, words) else ()
                 return (*begun, self._received(book, item, entry, words, now))
 
     def _common(self, book: Book, item: Incoming, entry: Entry, now: datetime) -> _Common:
@@ -215,7 +207,7 @@ class Reception:
         item: Incoming,
         entry: Entry,
         words: Words,
-        heard: _Heard,
+        heard: Heard,
         now: datetime,
     ) -> ContactMessage:
         rules = self.policy.classification
@@ -223,13 +215,13 @@ class Reception:
         categories = frozenset(placed.wish.classification.category for placed in placement.demands)
         history = people.history_of(book, entry.customer, categories, now, rules.identity, rules.threading)
         demands = self._proposed(book, item, entry, now, placement.demands, item.facts)
-        choice = _asks_for_choice(book, item, heard)
+        choice = asks_for_choice(book, item, heard)
         if choice:
             book.conversations[item.conversation_id] = replace(
                 book.conversations[item.conversation_id], prompted_at=now
             )
         common = self._common(book, item, entry, now)
-        common["contact"] = _with_token(book, common["contact"], demands, placement.joins)
+        common["contact"] = with_token(book, common["contact"], demands, placement.joins)
         return ContactReceived(
             **common,
             author="customer",
@@ -244,13 +236,13 @@ class Reception:
             confirmation=answer.confirmation,
         )
 
-    def _hear(self, book: Book, item: Incoming, entry: Entry, words: Words, now: datetime) -> _Heard:
+    def _hear(self, book: Book, item: Incoming, entry: Entry, words: Words, now: datetime) -> Heard:
         understanding = understand(self._rulebook, words.judged)
         conversation = book.conversations[item.conversation_id]
-        token = _case_of_token(book, item.token)
+        token = case_of_token(book, item.token)
         answer = answer_of(self._replies, book, conversation, entry.customer, understanding, token, now)
         if answer.placement is not None:
-            return _Heard(answer.placement, answer, understanding)
+            return Heard(answer.placement, answer, understanding)
         around = Surroundings(
             conversation=book.conversation_cases(item.conversation_id),
             customer=book.customer_cases(entry.customer),
@@ -259,35 +251,4 @@ class Reception:
             order_no=item.facts.get("order_no"),
             now=now,
         )
-        return _Heard(place(understanding, around, self.policy.classification.threading), NONE, understanding)
-
-
-def _to_greet(entry: Entry, words: Words) -> bool:
-    """Tell whether a live text channel must be greeted with its first message: nobody announced it (R2)."""
-    return words.author == "customer" and entry.contact.channel in {"chat", "social"} and not entry.known
-
-
-def _asks_for_choice(book: Book, item: Incoming, heard: _Heard) -> bool:
-    """No need is stated, nothing is open, and the customer was not asked in this contact before (R3)."""
-    if heard.answer is not NONE or heard.placement.demands or heard.placement.joins or heard.understanding.stopped:
-        return False
-    ended_here = book.conversation_cases(item.conversation_id)
-    if heard.understanding.courtesy_only and ended_here:
-        return False
-    return book.conversations[item.conversation_id].prompted_at is None
-
-
-def _case_of_token(book: Book, token: str | None) -> KnownCase | None:
-    return next((case for case in book.cases.values() if case.case_number == token), None) if token else None
-
-
-def _with_token(
-    book: Book,
-    contact: Contact,
-    demands: tuple[ProposedDemand, ...],
-    joins: tuple[UUID, ...],
-) -> Contact:
-    """Return the contact with the number that answers must carry: that of the first case (R8)."""
-    first = next((demand.case_id for demand in demands), next(iter(joins), None))
-    case = book.cases.get(first) if first else None
-    return contact.model_copy(update={"reply_token": case.case_number}) if case else contact
+        return Heard(place(understanding, around, self.policy.classification.threading), NONE, understanding)

@@ -38,8 +38,17 @@ class Desk:
         self.sent += 1
         name = ce_id or f"event-{self.sent}"
         return Received(
-            message=message, message_id=derived_id("gateway", name), ce_id=name, source="gateway", type=message.type,
-            time=self.now, traceparent=None, topic=message.topic_name(), partition=0, offset=self.sent, key=message.key(),
+            message=message,
+            message_id=derived_id("gateway", name),
+            ce_id=name,
+            source="gateway",
+            type=message.type,
+            time=self.now,
+            traceparent=None,
+            topic=message.topic_name(),
+            partition=0,
+            offset=self.sent,
+            key=message.key(),
         )
 
     async def take(self, *received: Received) -> list[ContactMessage]:

@@ -13,8 +13,12 @@ MEMBER = Party(kind="member", value="M-77")
 
 def text(words: str, *parties: Party, conversation: str = "chat-1", channel: Channel = "chat") -> MessageReceived:
     return MessageReceived(
-        channel=channel, conversation_id=conversation, message_id="m", author="customer", text=words,
-        **{"from": parties},
+        channel=channel,
+        conversation_id=conversation,
+        message_id="m",
+        author="customer",
+        text=words,
+        from_=parties,
     )
 
 

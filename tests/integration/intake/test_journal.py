@@ -1,10 +1,9 @@
 """Does intake follow the public journal: closed cases, reopenings, surveys, confirmations?"""
 
-
 from uuid import UUID
 
 from contracts.case_number import case_number
-from contracts.intake import ContactReceived, ConfirmationReply
+from contracts.intake import ConfirmationReply, ContactReceived
 from contracts.message import derived_id
 from contracts.router import CaseClosed, CaseEvent, CaseMerged, CaseReclassified, CaseReopened, CaseResolved, SurveySent
 from contracts.values import Actor, Cause, PolicyRef, Priority
@@ -15,9 +14,16 @@ from tests.integration.intake.saying import PHONE, mail, only, received, text
 def event(desk: Desk, kind: type[CaseEvent], case: UUID, version: int, state: str, **data: object) -> CaseEvent:
     return kind.model_validate(
         {
-            "case_id": case, "case_number": case_number(case), "version": version, "state": state,
-            "occurred_at": desk.now, "policy": PolicyRef(name="standard", version="1"),
-            "cause": Cause(id="x", type="y"), "by": Actor(kind="system", id="router"), "previous_hash": "0" * 64, **data,
+            "case_id": case,
+            "case_number": case_number(case),
+            "version": version,
+            "state": state,
+            "occurred_at": desk.now,
+            "policy": PolicyRef(name="standard", version="1"),
+            "cause": Cause(id="x", type="y"),
+            "by": Actor(kind="system", id="router"),
+            "previous_hash": "0" * 64,
+            **data,
         },
     )
 
@@ -78,14 +84,29 @@ async def test_a_survey_is_answered_from_the_inbound_channel_once(desk: Desk) ->
     survey = derived_id(case, "survey", 1)
     customer = await desk.pool.fetchval("SELECT customer_id FROM customers")
     sent = event(
-        desk, SurveySent, case, 6, "closed", survey_id=survey, customer_id=customer, channel="chat",
-        conversation_id="chat-1", cycle=1, expires_at=desk.now.replace(year=2027),
+        desk,
+        SurveySent,
+        case,
+        6,
+        "closed",
+        survey_id=survey,
+        customer_id=customer,
+        channel="chat",
+        conversation_id="chat-1",
+        cycle=1,
+        expires_at=desk.now.replace(year=2027),
     )
     await desk.hear(sent)
     answer = (await only(desk, text("5 4 5 2 thanks"))).survey_answer
 
     assert answer is not None
-    assert (answer.survey_id, answer.response_speed, answer.effectiveness, answer.attitude, answer.overall) == (survey, 5, 4, 5, 2)
+    assert (answer.survey_id, answer.response_speed, answer.effectiveness, answer.attitude, answer.overall) == (
+        survey,
+        5,
+        4,
+        5,
+        2,
+    )
 
 
 async def test_an_sms_answers_the_survey_of_a_call(desk: Desk) -> None:
@@ -93,8 +114,16 @@ async def test_an_sms_answers_the_survey_of_a_call(desk: Desk) -> None:
     customer = await desk.pool.fetchval("SELECT customer_id FROM customers")
     await desk.hear(
         event(
-            desk, SurveySent, case, 6, "closed", survey_id=derived_id(case, "s"), customer_id=customer, channel="sms",
-            cycle=1, expires_at=desk.now.replace(year=2027),
+            desk,
+            SurveySent,
+            case,
+            6,
+            "closed",
+            survey_id=derived_id(case, "s"),
+            customer_id=customer,
+            channel="sms",
+            cycle=1,
+            expires_at=desk.now.replace(year=2027),
         ),
     )
     reply = await only(desk, text("满意，5分", PHONE, conversation="sms:+8613800138000", channel="sms"))
@@ -107,8 +136,17 @@ async def test_reopening_withdraws_the_survey(desk: Desk) -> None:
     customer = await desk.pool.fetchval("SELECT customer_id FROM customers")
     await desk.hear(
         event(
-            desk, SurveySent, case, 6, "closed", survey_id=derived_id(case, "s"), customer_id=customer, channel="chat",
-            conversation_id="chat-1", cycle=1, expires_at=desk.now.replace(year=2027),
+            desk,
+            SurveySent,
+            case,
+            6,
+            "closed",
+            survey_id=derived_id(case, "s"),
+            customer_id=customer,
+            channel="chat",
+            conversation_id="chat-1",
+            cycle=1,
+            expires_at=desk.now.replace(year=2027),
         ),
         event(desk, CaseReopened, case, 7, "queued", reason="x", cycle=2),
     )
@@ -132,8 +170,16 @@ async def test_a_correction_of_the_category_is_followed(desk: Desk) -> None:
     other = judged.model_copy(update={"category": "billing"})
     await desk.hear(
         event(
-            desk, CaseReclassified, contact.demands[0].case_id, 2, "queued", classification=other, previous=judged,
-            priority=Priority(value=1, band="low"), department="operations", reason="x",
+            desk,
+            CaseReclassified,
+            contact.demands[0].case_id,
+            2,
+            "queued",
+            classification=other,
+            previous=judged,
+            priority=Priority(value=1, band="low"),
+            department="operations",
+            reason="x",
         ),
     )
     call = await only(desk, text("账单不对，多收了钱", PHONE, conversation="call", channel="phone"))

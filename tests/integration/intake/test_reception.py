@@ -24,7 +24,13 @@ from tests.support.floor import until
 
 
 async def test_a_chat_is_greeted_once_and_its_need_becomes_a_case(desk: Desk) -> None:
-    started = ConversationStarted(channel="chat", conversation_id="chat-1", to="shop", display_name="Li", **{"from": (PHONE,)})
+    started = ConversationStarted(
+        channel="chat",
+        conversation_id="chat-1",
+        to="shop",
+        display_name="Li",
+        from_=(PHONE,),
+    )
     said = await desk.hear(started, text("我的快递三天没更新了"))
 
     assert [type(message) for message in said] == [ContactStarted, ContactReceived]
@@ -97,9 +103,11 @@ async def test_several_identifiers_are_one_customer_and_known_customers_are_merg
     assert {party.kind for party in both.customer.parties} == {"phone", "member"}
     assert both.history.earlier_cases == 2
     assert {case.case_id for case in both.history.open_cases} == {
-        by_phone.demands[0].case_id, by_member.demands[0].case_id,
+        by_phone.demands[0].case_id,
+        by_member.demands[0].case_id,
     }
     merge = await desk.pool.fetchrow("SELECT survivor, merged, moved FROM customer_merges")
+    assert merge is not None
     assert (merge["survivor"], merge["merged"]) == (by_phone.customer.customer_id, by_member.customer.customer_id)
     owner = await desk.pool.fetchval("SELECT customer_id FROM identifiers WHERE kind = 'member'")
     assert owner == by_member.customer.customer_id
@@ -143,8 +151,13 @@ async def test_a_mail_thread_is_one_conversation_and_quotes_are_cut(desk: Desk) 
     first = await only(desk, mail("Broken kettle", "The kettle leaks.", "1@example.com"))
     reply = await only(
         desk,
-        mail("Re: Broken kettle", "Any news?\r\n\r\nOn Mon, Nov 2, 2026 at 9:30 AM Shop <h@shop.example> wrote:\r\n> hello", "2@example.com",
-             In_Reply_To="<ours@shop.example>", References="<1@example.com> <ours@shop.example>"),
+        mail(
+            "Re: Broken kettle",
+            "Any news?\r\n\r\nOn Mon, Nov 2, 2026 at 9:30 AM Shop <h@shop.example> wrote:\r\n> hello",
+            "2@example.com",
+            In_Reply_To="<ours@shop.example>",
+            References="<1@example.com> <ours@shop.example>",
+        ),
     )
 
     assert reply.contact.conversation_id == first.contact.conversation_id
@@ -167,7 +180,9 @@ async def test_a_wrong_case_number_finds_nothing(desk: Desk) -> None:
     assert first.contact.reply_token
     token = first.contact.reply_token
     wrong = token[:-1] + ("0" if token[-1] != "0" else "1")
-    other = await only(desk, mail(f"[{wrong}] my lamp", "the lamp is broken", "9@elsewhere.net", sender="x@example.org"))
+    other = await only(
+        desk, mail(f"[{wrong}] my lamp", "the lamp is broken", "9@elsewhere.net", sender="x@example.org")
+    )
     assert [demand.relation for demand in other.demands] == ["opens"]
 
 
@@ -181,7 +196,10 @@ async def test_a_wrong_case_number_finds_nothing(desk: Desk) -> None:
     ],
 )
 async def test_automatic_mail_is_ignored_and_leaves_nothing_behind(
-    desk: Desk, headers: dict[str, str], sender: str, reason: str,
+    desk: Desk,
+    headers: dict[str, str],
+    sender: str,
+    reason: str,
 ) -> None:
     [said] = await desk.hear(mail("Re: your mail", "I am away", "5@example.com", sender=sender, **headers))
 
@@ -202,7 +220,8 @@ async def test_a_sender_over_the_threshold_is_a_loop(desk: Desk) -> None:
 async def test_broken_base64_and_nul_do_not_stop_anybody(desk: Desk) -> None:
     raw = base64.b64encode(b"From: a@b.co\r\nSubject: x\r\n\r\nthe lamp \0 is broken").decode()
     said = await desk.hear(
-        EmailReceived(channel="email", raw_base64="%%% not base64"), EmailReceived(channel="email", raw_base64=raw),
+        EmailReceived(channel="email", raw_base64="%%% not base64"),
+        EmailReceived(channel="email", raw_base64=raw),
         text("broken \0 lamp", conversation="c\0d"),
     )
     assert len(received(said)) == 3
@@ -235,8 +254,11 @@ async def test_racing_first_messages_open_exactly_one_case(desk: Desk) -> None:
 
 
 async def test_racing_conversations_of_one_customer_and_subject_open_one_case(desk: Desk) -> None:
-    first, second = desk.envelope(text("耳机没声音了", PHONE, conversation="a")), desk.envelope(
-        text("耳机没声音了", PHONE, conversation="b"),
+    first, second = (
+        desk.envelope(text("耳机没声音了", PHONE, conversation="a")),
+        desk.envelope(
+            text("耳机没声音了", PHONE, conversation="b"),
+        ),
     )
     await desk.hear(text("你好", PHONE, conversation="z"))
     async with desk.pool.acquire() as one, desk.pool.acquire() as two:

@@ -1,0 +1,1 @@
+"""Does intake decide rightly?"""
