@@ -7,9 +7,9 @@ import pytest
 from contracts import desk
 from contracts.message import derived_id
 from contracts.registry import MESSAGES
-from contracts.router import CommandRejected
+from contracts.router import CaseOfferEnded, CommandRejected
 from contracts.values import CaseState
-from services.router.domain.case import Case
+from services.router.domain.case import Case, Offer
 from services.router.domain.commands import TABLE, decide_command
 from services.router.domain.journal import Decision, View
 from tests.support.examples import example
@@ -126,6 +126,37 @@ def test_what_an_agent_does_leads_to_the_event_named_after_it(
     view = View(cases={other.case_id: other}, agents={"a-2": a_profile("a-2")})
     decision = decided(held(), request_, view)
     assert (types_of(decision), decision.case.state) == (names, state)
+
+
+def asked() -> Case:
+    """Return a case that is offered to an agent until a minute from now."""
+    offer = Offer(
+        offer_id=PROMISE, agent_id="a-1", agent_name="Li Wei", agent_number="101", expires_at=later(60),
+    )
+    return a_case(state="offered", offer=offer, held_channel="chat", offers=1)
+
+
+@pytest.mark.parametrize("request_", [
+    command(desk.Transfer, to={"department": "operations"}, customer_agreed=True, reason="x"),
+    command(desk.Escalate, reason="x"),
+    command(desk.MarkSpam, reason="x"),
+    command(desk.Merge, into_case_id=case_id_of("other"), reason="x"),
+    command(desk.CorrectClassification, category="order", reason="x"),
+])
+def test_whatever_takes_an_offered_case_away_withdraws_the_offer_first(request_: desk.Command) -> None:
+    other = a_case("other")
+    decision = decided(asked(), request_, View(cases={other.case_id: other}))
+    ended = decision.entries[0].event
+    assert isinstance(ended, CaseOfferEnded)
+    assert (ended.outcome, ended.agent_id, decision.case.offer) == ("withdrawn", "a-1", None)
+
+
+@pytest.mark.parametrize(("agent_id", "seconds", "expected"), [
+    ("a-1", 59, "accepted"), ("a-1", 60, "offer_ended"), ("a-2", 59, "not_your_offer"),
+])
+def test_an_offer_is_accepted_by_whom_it_was_made_to_and_in_time(agent_id: str, seconds: int, expected: str) -> None:
+    request = command(desk.AcceptOffer, offer_id=PROMISE, agent_id=agent_id)
+    assert code(decided(asked(), request, now=seconds)) == expected
 
 
 def story(case: Case, *requests: desk.Command, seconds: float = 1) -> tuple[list[str], Case]:
