@@ -1,16 +1,28 @@
 """What follows from a customer's words for the contact: a greeting, a choice to offer, a number for the answer?"""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import TypedDict
 from uuid import UUID
 
 from contracts.intake import ProposedDemand
-from contracts.values import Contact
+from contracts.values import Cause, Contact, Customer, PolicyRef
 from services.intake.domain.answers import NONE, Answer
 from services.intake.domain.conversations import Entry
 from services.intake.domain.demands import Understanding
 from services.intake.domain.incoming import Incoming, Words
 from services.intake.domain.placement import Placement
 from services.intake.domain.state import Book, KnownCase
+
+
+class Common(TypedDict):
+    """What every contact message carries."""
+
+    contact: Contact
+    customer: Customer
+    occurred_at: datetime
+    policy: PolicyRef
+    cause: Cause
 
 
 @dataclass(frozen=True, slots=True)

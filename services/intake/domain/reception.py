@@ -6,7 +6,6 @@ The book is changed as messages are received, so that two messages of one conver
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import TypedDict
 from uuid import UUID
 
 from contracts.channel import CallbackRequested, ChannelMessage, ConversationEnded, ConversationStarted
@@ -20,7 +19,7 @@ from contracts.intake import (
     ProposedDemand,
 )
 from contracts.policy import Policy
-from contracts.values import TEXT_MAX, Cause, Contact, Customer, PolicyRef
+from contracts.values import TEXT_MAX, Cause, Contact
 from services.intake.domain import people
 from services.intake.domain.answers import NONE, answer_of
 from services.intake.domain.cases import Proposal, proposed
@@ -28,20 +27,12 @@ from services.intake.domain.classification import Rulebook
 from services.intake.domain.conversations import Entry, enter
 from services.intake.domain.demands import Wish, understand
 from services.intake.domain.facts import facts_of, order_pattern
-from services.intake.domain.hearing import Heard, asks_for_choice, case_of_token, to_greet, with_token
+from services.intake.domain.hearing import Common, Heard, asks_for_choice, case_of_token, to_greet, with_token
 from services.intake.domain.ignored import ignored_reason, stranger
 from services.intake.domain.incoming import Incoming, Words, incoming, with_facts, words_of
 from services.intake.domain.placement import Placed, Surroundings, agents_words, place
 from services.intake.domain.replies import reply_reader
 from services.intake.domain.state import Book
-
-
-class _Common(TypedDict):
-    contact: Contact
-    customer: Customer
-    occurred_at: datetime
-    policy: PolicyRef
-    cause: Cause
 
 
 class Reception:
@@ -97,7 +88,7 @@ class Reception:
                 begun = self._started(book, item, entry, now) if to_greet(entry, words) else ()
                 return (*begun, self._received(book, item, entry, words, now))
 
-    def _common(self, book: Book, item: Incoming, entry: Entry, now: datetime) -> _Common:
+    def _common(self, book: Book, item: Incoming, entry: Entry, now: datetime) -> Common:
         identity = self.policy.classification.identity
         return {
             "contact": entry.contact,

@@ -15,7 +15,7 @@ ACCOUNT = """
     getting_virtual_card get_disposable_virtual_card lost_or_stolen_card lost_or_stolen_phone
     order_physical_card passcode_forgotten pin_blocked terminate_account unable_to_verify_identity
     verify_my_identity why_verify_identity card_about_to_expire
-""".split()
+""".split()  # noqa: SIM905 - a paragraph of names reads better than a column
 PROBLEMS = frozenset(
     """
     Refund_not_showing_up balance_not_updated_after_bank_transfer
@@ -27,13 +27,13 @@ PROBLEMS = frozenset(
     pending_cash_withdrawal pending_top_up pending_transfer pin_blocked reverted_card_payment? top_up_failed
     top_up_reverted transaction_charged_twice transfer_not_received_by_recipient virtual_card_not_working
     wrong_amount_of_cash_received wrong_exchange_rate_for_cash_withdrawal
-""".split()
+""".split()  # noqa: SIM905 - a paragraph of names reads better than a column
 )
 ARGUABLE = frozenset(
     """
     cancel_transfer cash_withdrawal_charge request_refund topping_up_by_card transfer_fee_charged
     unable_to_verify_identity
-""".split()
+""".split()  # noqa: SIM905 - a paragraph of names reads better than a column
 )
 """Asked as a question as often as told as a problem."""
 CATEGORIES: dict[str, set[str]] = {
