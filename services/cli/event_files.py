@@ -67,7 +67,7 @@ def _event(channel: Channel, line: bytes, origin: str, now: datetime) -> Event:
 
 
 def _kind(named: Any, origin: str) -> type[Message]:  # noqa: ANN401 - any JSON
-    kind = MESSAGES.get(named) or MESSAGES.get(f"{_PREFIX}{named}.v1")
+    kind = MESSAGES.get(str(named)) or MESSAGES.get(f"{_PREFIX}{named}.v1")
     if kind is None or not issubclass(kind, ChannelMessage):
         known = [name.removeprefix(_PREFIX).removesuffix(".v1") for name in MESSAGES if name.startswith(_PREFIX)]
         raise bad_input(f"{origin}: field type: no such channel event; types are {', '.join(known)}")

@@ -61,6 +61,9 @@ class System:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
+        finally:
+            if self.process.stdout is not None:
+                self.process.stdout.close()
 
 
 def caseloop(*words: str, data_dir: Path, check: bool = True, **environment: str) -> "subprocess.CompletedProcess[str]":
