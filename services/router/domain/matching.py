@@ -154,7 +154,7 @@ def _record(case: Waiting, step: str, circle: Circle, waited: int, now: float) -
         waited_seconds=waited,
         candidates=tuple(_candidate(case, -points, seat, now) for points, _, _, seat in top),
         candidates_total=len(fit),
-        excluded=_exclusions({**circle.group.excluded, "skill": circle.unskilled(), **removed}),
+        excluded=_exclusions({**circle.group.excluded, "skill": circle.unskilled, **removed}),
     )
 
 

@@ -95,6 +95,8 @@ class Circle:
     skills: tuple[tuple[str, int], ...]
     members: list[tuple[int, Seat]]
     """With the points that rank them."""
+    unskilled: list[str]
+    """Who was removed for want of skill, as far as the lists go."""
     lines: dict[tuple[Channel, int], list[tuple[int, float, str, Seat]]] = field(default_factory=dict)
     """For each size of case, those who may have room: a heap from the best down."""
 
@@ -129,13 +131,6 @@ class Circle:
             heapq.heappush(line, entry)
         return chosen
 
-    def unskilled(self) -> list[str]:
-        """Return who was removed for want of skill, as far as the lists go."""
-        if not self.skills:
-            return []
-        lacking = (seat.agent.agent_id for seat in self.group.seats if not seat.has(self.skills))
-        return list(islice(lacking, LISTED_MAX))
-
 
 class Floor:
     """Everybody who could be asked in this round."""
@@ -164,7 +159,8 @@ class Floor:
         if known is None:
             group = self._group(scope)
             members = [(seat.points(wanted), seat) for seat in group.skilled(skills)]
-            known = self._circles[key] = Circle(group, skills, members)
+            lacking = (seat.agent.agent_id for seat in group.seats if not seat.has(skills))
+            known = self._circles[key] = Circle(group, skills, members, list(islice(lacking, LISTED_MAX)))
         return known
 
     def _group(self, scope: Scope) -> Group:
