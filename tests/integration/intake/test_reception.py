@@ -1,26 +1,16 @@
 """Does a channel event become the right contact, customer and proposed case?"""
 
-import asyncio
-import base64
-
-import pytest
-
-from contracts.channel import CallbackRequested, ConversationEnded, ConversationStarted, EmailReceived
+from contracts.channel import CallbackRequested, ConversationEnded, ConversationStarted
 from contracts.intake import (
     ContactCallbackRequested,
     ContactEnded,
-    ContactIgnored,
-    ContactMessage,
     ContactReceived,
     ContactStarted,
 )
 from contracts.message import derived_id
 from contracts.values import Party
-from services.runtime.errors import TransientError
-from services.runtime.work import Work
 from tests.integration.intake.conftest import Desk
-from tests.integration.intake.saying import MEMBER, PHONE, mail, only, received, text
-from tests.support.floor import until
+from tests.integration.intake.saying import MEMBER, PHONE, only, received, text
 
 
 async def test_a_chat_is_greeted_once_and_its_need_becomes_a_case(desk: Desk) -> None:
@@ -147,139 +137,11 @@ async def test_repeated_complaints_mean_at_risk(desk: Desk) -> None:
     assert third.customer.at_risk
 
 
-async def test_a_mail_thread_is_one_conversation_and_quotes_are_cut(desk: Desk) -> None:
-    first = await only(desk, mail("Broken kettle", "The kettle leaks.", "1@example.com"))
-    reply = await only(
-        desk,
-        mail(
-            "Re: Broken kettle",
-            "Any news?\r\n\r\nOn Mon, Nov 2, 2026 at 9:30 AM Shop <h@shop.example> wrote:\r\n> hello",
-            "2@example.com",
-            In_Reply_To="<ours@shop.example>",
-            References="<1@example.com> <ours@shop.example>",
-        ),
-    )
-
-    assert reply.contact.conversation_id == first.contact.conversation_id
-    assert reply.text == "Any news?"
-    assert reply.joins == (first.demands[0].case_id,)
-    assert first.contact.in_reply_to == "<1@example.com>"
-    assert first.contact.reply_token
-    assert first.contact.contact_id != reply.contact.contact_id
-
-
-async def test_a_case_number_in_the_subject_finds_the_case(desk: Desk) -> None:
-    first = await only(desk, mail("Broken kettle", "The kettle leaks.", "1@example.com"))
-    other = await only(desk, mail(f"[{first.contact.reply_token}] news", "please tell me more", "9@elsewhere.net"))
-
-    assert other.joins == (first.demands[0].case_id,)
-
-
-async def test_a_wrong_case_number_finds_nothing(desk: Desk) -> None:
-    first = await only(desk, mail("Broken kettle", "The kettle leaks.", "1@example.com"))
-    assert first.contact.reply_token
-    token = first.contact.reply_token
-    wrong = token[:-1] + ("0" if token[-1] != "0" else "1")
-    other = await only(
-        desk, mail(f"[{wrong}] my lamp", "the lamp is broken", "9@elsewhere.net", sender="x@example.org")
-    )
-    assert [demand.relation for demand in other.demands] == ["opens"]
-
-
-@pytest.mark.parametrize(
-    ("headers", "sender", "reason"),
-    [
-        ({"Auto_Submitted": "auto-replied"}, "li@example.com", "automatic"),
-        ({"List_Id": "<news.example.com>"}, "li@example.com", "mailing_list"),
-        ({"Return_Path": "<>"}, "MAILER-DAEMON@example.com", "bounce"),
-        ({"X_Caseloop_Delivery": "7"}, "li@example.com", "own_message"),
-    ],
-)
-async def test_automatic_mail_is_ignored_and_leaves_nothing_behind(
-    desk: Desk,
-    headers: dict[str, str],
-    sender: str,
-    reason: str,
-) -> None:
-    [said] = await desk.hear(mail("Re: your mail", "I am away", "5@example.com", sender=sender, **headers))
-
-    assert isinstance(said, ContactIgnored)
-    assert said.reason == reason
-    assert await desk.pool.fetchval("SELECT count(*) FROM customers") == 0
-
-
-async def test_a_sender_over_the_threshold_is_a_loop(desk: Desk) -> None:
-    said = await desk.hear(*(mail(f"Broken {number}", "it is broken", f"{number}@example.com") for number in range(31)))
-    later = await desk.hear(mail("Broken", "it is broken", "99@example.com"))
-
-    assert [message.reason for message in [*said, *later] if isinstance(message, ContactIgnored)] == ["loop", "loop"]
-    desk.later(hours=2)
-    assert received(await desk.hear(mail("Broken", "it is broken", "100@example.com")))
-
-
-async def test_broken_base64_and_nul_do_not_stop_anybody(desk: Desk) -> None:
-    raw = base64.b64encode(b"From: a@b.co\r\nSubject: x\r\n\r\nthe lamp \0 is broken").decode()
-    said = await desk.hear(
-        EmailReceived(channel="email", raw_base64="%%% not base64"),
-        EmailReceived(channel="email", raw_base64=raw),
-        text("broken \0 lamp", conversation="c\0d"),
-    )
-    assert len(received(said)) == 3
-    assert "\0" not in "".join(message.text for message in received(said))
-
-
 async def test_two_messages_of_one_conversation_in_one_batch_open_one_case(desk: Desk) -> None:
     said = received(await desk.hear(text("耳机没声音了"), text("换了手机也没声音")))
 
     assert said[1].joins == (said[0].demands[0].case_id,)
     assert await desk.pool.fetchval("SELECT count(*) FROM cases") == 1
-
-
-async def test_racing_first_messages_open_exactly_one_case(desk: Desk) -> None:
-    async def one(words: str) -> list[ContactMessage]:
-        envelope = desk.envelope(text(words, PHONE))
-        for _ in range(10):
-            try:
-                return await desk.take(envelope)
-            except TransientError:
-                continue
-        raise AssertionError(words)
-
-    said = await asyncio.gather(*(one("耳机没声音了") for _ in range(8)))
-
-    opened = [contact for each in said for contact in received(each) if contact.demands]
-    assert len(opened) == 1
-    assert await desk.pool.fetchval("SELECT count(*) FROM cases") == 1
-    assert await desk.pool.fetchval("SELECT count(*) FROM customers") == 1
-
-
-async def test_racing_conversations_of_one_customer_and_subject_open_one_case(desk: Desk) -> None:
-    first, second = (
-        desk.envelope(text("耳机没声音了", PHONE, conversation="a")),
-        desk.envelope(
-            text("耳机没声音了", PHONE, conversation="b"),
-        ),
-    )
-    await desk.hear(text("你好", PHONE, conversation="z"))
-    async with desk.pool.acquire() as one, desk.pool.acquire() as two:
-        async with one.transaction():
-            await desk.handler(Work(one, [first], desk.now))
-            rival = asyncio.create_task(_in_transaction(desk, Work(two, [second], desk.now)))
-            await until(lambda: _somebody_waits(desk))
-        with pytest.raises(TransientError):
-            await rival
-    [contact] = received(await desk.take(second))
-    assert contact.joins
-    assert await desk.pool.fetchval("SELECT count(*) FROM cases") == 1
-
-
-async def _somebody_waits(desk: Desk) -> bool:
-    return bool(await desk.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
-
-
-async def _in_transaction(desk: Desk, work: Work) -> None:
-    async with work.connection.transaction():
-        await desk.handler(work)
 
 
 async def test_the_end_of_a_conversation_names_its_cases_and_the_next_is_a_new_contact(desk: Desk) -> None:
