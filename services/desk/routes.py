@@ -171,8 +171,6 @@ def _export(request: Request) -> tuple[TableName, exports.Format, Wording, ZoneI
 
 
 def _json(value: object, status: int = 200) -> Response:
-    return Response(orjson.dumps(value, default=_plain), status_code=status, media_type="application/json")
-
-
-def _plain(value: object) -> str:
-    return rfc3339(value) if isinstance(value, datetime) else str(value)
+    return Response(
+        orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z), status_code=status, media_type="application/json"
+    )

@@ -56,7 +56,7 @@ class Promises:
             self.ends.setdefault(promise, _CLOCK_ENDED[kind])
         else:
             self.clocks.add(promise)
-            if self.ends.get(promise) == "cancelled":  # moved: the clock of the old time ended, that of the new one runs
+            if self.ends.get(promise) == "cancelled":  # moved: the old clock ended, the new one runs
                 del self.ends[promise]
 
     def judge(self, findings: Findings, now: datetime) -> dict[str, int]:
