@@ -1,7 +1,7 @@
 """Do desk's tables hold what was said, whatever the batches, and however often it is said?"""
 
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 import pytest
@@ -60,7 +60,7 @@ async def test_a_case_is_found_by_its_number(pool: Pool) -> None:
         assert await queries.find_cases(connection, "no number") == []
 
 
-def _clock(kind: type[followup.ClockMessage], minutes: int, **fields: Any) -> followup.ClockMessage:  # noqa: ANN401
+def _clock(kind: type[followup.ClockMessage], minutes: int, **fields: object) -> followup.ClockMessage:
     at = MOMENT + timedelta(minutes=minutes)
     told = {"case_id": a_case("clock"), "occurred_at": at, "promise_id": None, **fields}
     return cast("followup.ClockMessage", example(kind).model_copy(update=told))

@@ -46,7 +46,7 @@ def _command(name: str, *words: str) -> Command:
         ("reopen", ["reason=again", "expected_version=7"], "expected_version", 7),
     ],
 )
-def test_words_become_fields(name: str, words: Sequence[str], field: str, value: Any) -> None:  # noqa: ANN401
+def test_words_become_fields(name: str, words: Sequence[str], field: str, value: object) -> None:
     assert getattr(_command(name, *words), field) == value
 
 
