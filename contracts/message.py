@@ -3,8 +3,6 @@
 from typing import Any, ClassVar, Self
 from uuid import UUID, uuid5
 
-import orjson
-
 from contracts.values import Value
 
 NAMESPACE = UUID("6b1f1c1e-6a53-5d0e-9d0c-1f6a5c3d8a11")
@@ -57,9 +55,5 @@ class Message(Value):
         return self.topic
 
     def value(self) -> bytes:
-        """Return the bytes of the record: canonical JSON (RFC 8785), absent fields left out.
-
-        The contracts have no floats and only ASCII field names, so sorted keys are all that RFC 8785 asks beyond
-        what the encoder does anyway.
-        """
-        return orjson.dumps(self.model_dump(mode="json", exclude_none=True), option=orjson.OPT_SORT_KEYS)
+        """Return the bytes of the record, absent fields left out."""
+        return self.__pydantic_serializer__.to_json(self, by_alias=True, exclude_none=True)

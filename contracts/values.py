@@ -1,10 +1,10 @@
 """Which small values do all messages share, and how do they look on the wire?"""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.functional_validators import AfterValidator
 
 TEXT_MAX = 65_536
@@ -28,7 +28,8 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_to_utc), PlainSerializer(rfc3339, return_type=str, when_used="json")]
+Moment = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+"""A point in time, always UTC; the encoder spells it as :func:`rfc3339` does."""
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 """An id out of a policy's vocabulary: department, category, milestone, skill, fact ..."""
 Ref = Annotated[str, Field(min_length=1, max_length=255)]
@@ -42,7 +43,6 @@ Level = Annotated[int, Field(ge=1, le=5)]
 Score = Annotated[int, Field(ge=1, le=5)]
 Seconds = Annotated[int, Field(ge=0)]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-LONGEST = timedelta(days=3650)
 
 Channel = Literal["phone", "chat", "email", "social", "sms"]
 Scenario = Literal["question", "problem", "complaint", "after_sales", "suggestion"]

@@ -35,7 +35,11 @@ class CaseEvent(Message):
 
 
 def seal(event: "CaseEvent | CommandRejected") -> tuple[bytes, str]:
-    """Return the record's bytes and their hash: the canonical data, hashed, with ``hash`` added as the last member."""
+    """Return the record's bytes and their hash: the canonical data (RFC 8785), hashed, ``hash`` added as last member.
+
+    The contracts have no floats and only ASCII field names, so sorted keys are all that RFC 8785 asks beyond what the
+    encoder does anyway.
+    """
     body = orjson.dumps(event.model_dump(mode="json", exclude_none=True, exclude={"hash"}), option=orjson.OPT_SORT_KEYS)
     digest = hashlib.sha256(body).hexdigest()
     return b'%b,"hash":"%b"}' % (body[:-1], digest.encode()), digest

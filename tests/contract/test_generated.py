@@ -1,6 +1,7 @@
 """Are the generated files what the registry says, and do they say what personal data is?"""
 
 import hashlib
+import re
 from typing import Any
 
 import pytest
@@ -9,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import contracts.generate
+from contracts.channel import DeliveryReported
 from contracts.message import Message
 from contracts.registry import MESSAGES, topics_of
-from contracts.router import CaseProgressed, seal, verify_hash
+from contracts.router import CaseEvent, CaseProgressed, seal, verify_hash
 from contracts.schemas import schema_of
 from contracts.topics import TOPICS
 from tests.support.examples import example
@@ -26,6 +28,8 @@ FREE_TEXT = {
     "resolution",
     "note_of_customer",
 }
+
+JOURNAL = [kind for kind in MESSAGES.values() if issubclass(kind, CaseEvent)]
 
 
 def test_generated_files_are_up_to_date() -> None:
@@ -71,9 +75,27 @@ def test_fields_that_hold_customers_words_or_numbers_are_marked_personal(name: s
 
 
 @pytest.mark.parametrize("message", MESSAGES.values(), ids=lambda message: message.type)
-def test_our_bytes_are_the_canonical_form_of_rfc_8785(message: type[Message]) -> None:
-    value = example(message)
-    assert value.value() == rfc8785.dumps(value.model_dump(mode="json", exclude_none=True))
+def test_moments_are_spelt_in_one_way(message: type[Message]) -> None:
+    data = example(message).value()
+    assert set(re.findall(rb'"2026-11-02T[^"]*"', data)) <= {b'"2026-11-02T09:30:00Z"'}
+
+
+def test_a_moment_of_another_zone_is_written_in_utc_with_its_microseconds() -> None:
+    event = DeliveryReported.read(
+        b'{"provider":"p","provider_ref":"r","status":"sent","at":"2026-11-22T05:00:00.250+08:00"}'
+    )
+    assert b'"at":"2026-11-21T21:00:00.250000Z"' in event.value()
+
+
+@pytest.mark.parametrize(
+    "event", [kind for kind in MESSAGES.values() if issubclass(kind, CaseEvent)], ids=lambda kind: kind.type
+)
+def test_the_bytes_of_the_journal_are_the_canonical_form_of_rfc_8785(event: type[CaseEvent]) -> None:
+    filled = example(event)
+    assert isinstance(filled, CaseEvent)
+    value, digest = seal(filled)
+    without = rfc8785.dumps(filled.model_dump(mode="json", exclude_none=True, exclude={"hash"}))
+    assert value == without[:-1] + b',"hash":"' + digest.encode() + b'"}'
 
 
 @given(
