@@ -175,7 +175,7 @@ async def callback_fails_twice(scene: Scene) -> None:
         "F2",
     )
     done = await scene.of_case("the third does", CallbackCompleted, case.case_id, "F2", "F7")
-    if done.attempt != 3:  # noqa: PLR2004
+    if done.attempt != 3:  # noqa: PLR2004 - the third rung
         raise AssertionError(f"reached at attempt {done.attempt}")
 
 
