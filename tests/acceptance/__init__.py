@@ -1,0 +1,1 @@
+"""Does the product work? All processes, real Kafka, real PostgreSQL; only providers are local doubles."""
