@@ -16,7 +16,7 @@ ARGS ?=
 .PHONY: help
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | while IFS= read -r line; do
-		printf '  make %-10s %s\n' "$${line%%:*}" "$${line##*## }"
+		printf '  make %-15s %s\n' "$${line%%:*}" "$${line##*## }"
 	done
 
 .PHONY: setup
@@ -43,6 +43,12 @@ lint: setup ## Check style, format, types and who imports whom
 	$(BIN)/mypy
 	echo "== imports"
 	$(BIN)/lint-imports --no-cache
+
+.PHONY: check-asyncapi
+check-asyncapi: ## Validate contracts/asyncapi.yaml with the official parser (needs Node.js)
+	@cd tests/contract/asyncapi
+	npm install --no-package-lock --no-audit --no-fund --silent
+	node validate.mjs ../../../contracts/asyncapi.yaml
 
 .PHONY: bench
 bench: setup $(VENV)/.bench ## Measure the closed loop and the limit of this machine
