@@ -15,21 +15,20 @@ import json
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from typing import Literal
 from uuid import NAMESPACE_URL, uuid5
 
+import orjson
 import uvicorn
+import uvloop
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
+from deploy.local.sms_pages import Answer, Ask, Pages
 from deploy.local.sms_receipts import Reporter, Status
 
 HANG_SECONDS = 3600.0
@@ -82,18 +81,21 @@ class Provider:
     """All that the double remembers; with a log file it also remembers it over a restart."""
 
     reporter: Reporter
-    log: Path | None = None
+    log: FileIO | None = None
     behaviour: Behaviour = field(default_factory=Behaviour)
     accepted: dict[str, Accepted] = field(default_factory=dict)
 
     def read_log(self) -> None:
-        """Remember what an earlier process accepted; a last line that was cut off is forgotten."""
-        if self.log is None or not self.log.exists():
+        """Remember what an earlier process accepted; a last line that was cut off is cut out."""
+        if self.log is None:
             return
-        for line in self.log.read_text("utf-8").splitlines(keepends=True):
-            if line.endswith("\n"):
-                known = Accepted(**json.loads(line))
-                self.accepted[known.client_reference] = known
+        self.log.seek(0)
+        lines = self.log.readall().splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith(b"\n")]
+        self.log.truncate(sum(map(len, whole)))
+        for line in whole:
+            known = Accepted(**orjson.loads(line))
+            self.accepted[known.client_reference] = known
 
     def accept(self, message: Message) -> tuple[Accepted, bool]:
         """Return the accepted message and whether it is new."""
@@ -103,15 +105,14 @@ class Provider:
         ref = str(uuid5(NAMESPACE_URL, f"caseloop:local-sms:{message.client_reference}"))
         new = Accepted(ref, message.client_reference, message.to, message.text, message.sender, _now())
         if self.log is not None:
-            with self.log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(new), ensure_ascii=False) + "\n")
+            self.log.write(orjson.dumps(new, option=orjson.OPT_APPEND_NEWLINE))
         self.accepted[message.client_reference] = new
         return new, True
 
-    async def post_message(self, request: Request) -> Response:
+    async def post_message(self, ask: Ask) -> Answer:
         """Accept a message, or misbehave as told."""
         try:
-            message = Message.model_validate_json(await request.body())
+            message = Message.model_validate_json(ask.body)
         except ValidationError as error:
             return _refusal(error)
         behaviour = self.behaviour
@@ -119,14 +120,13 @@ class Provider:
             await asyncio.sleep(behaviour.delay_seconds)
         if behaviour.fail_status is not None:
             after = behaviour.retry_after_seconds
-            headers = {} if after is None else {"retry-after": str(after)}
-            return JSONResponse({"error": "as told"}, behaviour.fail_status, headers=headers)
+            return Answer(behaviour.fail_status, {"error": "as told"}, after)
         accepted, new = self.accept(message)
         if new:
             self._report(accepted, behaviour)
         if behaviour.accept_then_hang:
             await asyncio.sleep(HANG_SECONDS)
-        return JSONResponse({"provider_ref": accepted.provider_ref}, 202)
+        return Answer(202, {"provider_ref": accepted.provider_ref})
 
     def _report(self, accepted: Accepted, behaviour: Behaviour) -> None:
         if behaviour.receipts == "none":
@@ -135,47 +135,38 @@ class Provider:
         for _ in range(2 if behaviour.duplicate_receipts else 1):
             self.reporter.report(accepted.provider_ref, accepted.client_reference, status, _now())
 
-    async def get_messages(self, request: Request) -> Response:
+    async def get_messages(self, ask: Ask) -> Answer:
         """Show what was accepted, oldest first."""
-        wanted = request.query_params.get("client_reference")
+        wanted = ask.query.get("client_reference")
         if wanted is None:
             found = list(self.accepted.values())
         else:
             found = [self.accepted[wanted]] if wanted in self.accepted else []
-        return JSONResponse({"messages": [asdict(each) for each in found]})
+        return Answer(200, {"messages": found})
 
-    async def post_behaviour(self, request: Request) -> Response:
+    async def post_behaviour(self, ask: Ask) -> Answer:
         """Behave differently from now on."""
         try:
-            self.behaviour = Behaviour.model_validate_json(await request.body())
+            self.behaviour = Behaviour.model_validate_json(ask.body)
         except ValidationError as error:
             return _refusal(error)
         if self.behaviour.receipts_url is not None:
             self.reporter.url = self.behaviour.receipts_url
-        return JSONResponse(self.behaviour.model_dump() | {"receipts_url": self.reporter.url})
+        return Answer(200, self.behaviour.model_dump() | {"receipts_url": self.reporter.url})
 
-    async def live(self, _request: Request) -> Response:
+    async def live(self, _ask: Ask) -> Answer:
         """Say that the double is there."""
-        return JSONResponse({"live": True, "accepted": len(self.accepted), "receipts_failed": self.reporter.failed})
+        return Answer(200, {"live": True, "accepted": len(self.accepted), "receipts_failed": self.reporter.failed})
 
-
-def application(provider: Provider) -> Starlette:
-    """Return the double as an ASGI application."""
-
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with provider.reporter.running():
-            yield
-
-    return Starlette(
-        lifespan=lifespan,
-        routes=[
-            Route("/messages", provider.post_message, methods=["POST"]),
-            Route("/messages", provider.get_messages, methods=["GET"]),
-            Route("/behaviour", provider.post_behaviour, methods=["POST"]),
-            Route("/health/live", provider.live, methods=["GET"]),
-        ],
-    )
+    @property
+    def pages(self) -> Pages:
+        """Return the double as an ASGI application."""
+        return Pages({
+            ("POST", "/messages"): self.post_message,
+            ("GET", "/messages"): self.get_messages,
+            ("POST", "/behaviour"): self.post_behaviour,
+            ("GET", "/health/live"): self.live,
+        })  # fmt: skip
 
 
 def main(words: list[str] | None = None) -> None:
@@ -188,26 +179,37 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--log", type=Path, help="file that keeps what was accepted over a restart")
     given = parser.parse_args(words)
     secret = given.secret_file.read_text("utf-8").split()[0] if given.secret_file else None
-    provider = Provider(Reporter(url=given.receipts_url, secret=secret), given.log)
-    provider.read_log()
-    listening = socket.create_server((given.host, given.port), backlog=512)
-    host, port = listening.getsockname()[:2]
-    sys.stdout.write(json.dumps({"provider": "sms", "port": port, "url": f"http://{host}:{port}"}) + "\n")
-    sys.stdout.flush()
+    with ExitStack() as stack:
+        log = stack.enter_context(FileIO(given.log, "a+")) if given.log else None
+        provider = Provider(Reporter(url=given.receipts_url, secret=secret), log)
+        provider.read_log()
+        listening = stack.enter_context(socket.create_server((given.host, given.port), backlog=512))
+        host, port = listening.getsockname()[:2]
+        sys.stdout.write(json.dumps({"provider": "sms", "port": port, "url": f"http://{host}:{port}"}) + "\n")
+        sys.stdout.flush()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(provider, listening))
+
+
+async def _serve(provider: Provider, listening: socket.socket) -> None:
     config = uvicorn.Config(
-        application(provider),
+        provider.pages,
+        http="httptools",
+        interface="asgi3",
+        lifespan="off",
         log_level="error",
         access_log=False,
         timeout_graceful_shutdown=1,
         server_header=False,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    async with provider.reporter.running():
+        await uvicorn.Server(config).serve(sockets=[listening])
 
 
-def _refusal(error: ValidationError) -> Response:
+def _refusal(error: ValidationError) -> Answer:
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(map(str, first["loc"])) or "body"
-    return JSONResponse({"error": f"{where}: {first['msg']}"}, 400)
+    return Answer(400, {"error": f"{where}: {first['msg']}"})
 
 
 def _now() -> str:

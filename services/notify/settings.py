@@ -23,7 +23,7 @@ class NotifySettings(Settings):
         None, description="whsec_ and 24 to 64 bytes in base64; several, separated by spaces, while one is replaced",
     )
     sms_timeout_seconds: Seconds = Field(10.0, description="the seconds to wait for the provider's answer")
-    sms_calls_max: int = Field(64, ge=1, le=1000, description="the calls to the provider at the same time, 1 to 1000")
+    sms_calls_max: int = Field(16, ge=1, le=1000, description="the calls to the provider at the same time, 1 to 1000")
     sms_lease_seconds: Seconds = Field(
         30.0, description="the seconds after which a message in the hands of a dead process is looked up",
     )

