@@ -28,7 +28,7 @@ from services.cli.demo.cast import DATA, person, question, sample
 from services.cli.demo.scene import CUSTOMER, Scene, agent, scenario
 
 
-@scenario("电话报障 · the sample case of the operating manual, from first contact to Table 3")
+@scenario("电话报障: the manual's sample case, up to Table 3")
 async def sample_case(scene: Scene) -> None:
     """Play the sample rows of Tables 1 to 3."""
     rows = sample()
@@ -78,7 +78,7 @@ async def sample_case(scene: Scene) -> None:
     await scene.of_case("the verdict is on the case", SurveyAnswered, case.case_id, "F4", "R9")
 
 
-@scenario("a chat: greeted, unclear, asked to choose, solved, told by SMS, confirmed, thanked")
+@scenario("a chat: greeted, asked, solved, told, confirmed")
 async def everyday_chat(scene: Scene) -> None:
     """Play the shortest closed loop."""
     customer = person(scene.stage.run, 1)
@@ -136,9 +136,7 @@ def _mail(scene: Scene, file: str, text: str | None) -> EmailReceived:
     return EmailReceived(channel="email", raw_base64=base64.b64encode(message.as_bytes()).decode())
 
 
-@scenario(
-    "an e-mail thread: a question, an acknowledgement, a reply that joins, an automatic answer that nobody answers"
-)
+@scenario("an e-mail thread with a reply and an automatic answer")
 async def email_thread(scene: Scene) -> None:
     """Play two mails of one thread and an out-of-office."""
     words = question("Refund_not_showing_up", 3)
@@ -167,7 +165,7 @@ async def email_thread(scene: Scene) -> None:
     await scene.expect("the automatic answer is recognised", ContactIgnored, lambda _: True, "R2", count=ignored + 1)
 
 
-@scenario("two demands in one social message become two linked cases")
+@scenario("two demands in one message: two linked cases")
 async def two_demands(scene: Scene) -> None:
     """Play a message with two needs."""
     customer = Party(kind="social", value=f"wx-{scene.stage.run}")
@@ -189,7 +187,7 @@ async def two_demands(scene: Scene) -> None:
     )
 
 
-@scenario("the same gateway event, sent three times, changes nothing after the first")
+@scenario("the same event three times: one case")
 async def same_event_twice(scene: Scene) -> None:
     """Play a gateway that repeats itself."""
     customer = person(scene.stage.run, 2).phone
@@ -207,7 +205,7 @@ async def same_event_twice(scene: Scene) -> None:
     scene.note("exactly one case and no second copy of the words", "R8")
 
 
-@scenario("a survey answered with ones opens a recovery by the supervisor")
+@scenario("a survey of ones opens a recovery")
 async def low_score(scene: Scene) -> None:
     """Play an unhappy end that is taken up again."""
     customer = person(scene.stage.run, 3).phone

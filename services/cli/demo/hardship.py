@@ -29,7 +29,7 @@ from services.cli.demo.cast import SILENT, Hands, person, question
 from services.cli.demo.scene import CUSTOMER, Scene, agent, scenario
 
 
-@scenario("a chat complaint escalates: apology, supervisor")
+@scenario("a complaint escalates: apology, supervisor")
 async def chat_complaint(scene: Scene) -> None:
     """Play a complaint beyond the agent's authority."""
     customer = person(scene.stage.run, 5).phone
@@ -58,7 +58,7 @@ async def chat_complaint(scene: Scene) -> None:
     )
 
 
-@scenario("an urgent outage by phone: thirty minutes, another department, a work order")
+@scenario("an urgent outage by phone: clock and work order")
 async def urgent_outage(scene: Scene) -> None:
     """Play a business that stands still."""
     caller = person(scene.stage.run, 6).phone
@@ -100,7 +100,7 @@ async def safety_emergency(scene: Scene) -> None:
     )
 
 
-@scenario("an offer expires and goes to another; the silent agent is away")
+@scenario("an offer expires and goes to another")
 async def offer_expires(scene: Scene) -> None:
     """Play an agent who does not answer."""
     customer = person(scene.stage.run, 8)
@@ -120,7 +120,7 @@ async def offer_expires(scene: Scene) -> None:
         raise AssertionError("the silent agent took it")
 
 
-@scenario("a promise about to be missed: warned in time, moved, and the customer told before it passes")
+@scenario("a promise at risk: warned, moved, told in time")
 async def promise_at_risk(scene: Scene) -> None:
     """Play a promise that cannot be kept."""
     customer = person(scene.stage.run, 9).phone
@@ -158,7 +158,7 @@ def calls_fail_twice(hands: Hands, scene: Scene) -> None:
     hands.outcomes[person(scene.stage.run, 10).phone.value] = ["no_answer", "busy"]
 
 
-@scenario("a callback that fails twice and gets through the third time")
+@scenario("a callback gets through at the third try")
 async def callback_fails_twice(scene: Scene) -> None:
     """Play a customer who is hard to reach."""
     customer = person(scene.stage.run, 10).phone
@@ -184,7 +184,7 @@ def not_solved_on_the_phone(hands: Hands, scene: Scene) -> None:
     hands.unsolved.add(person(scene.stage.run, 11).phone.value)
 
 
-@scenario("“not solved” on the callback reopens at once and goes to the supervisor")
+@scenario("“not solved” reopens and goes to the supervisor")
 async def not_solved(scene: Scene) -> None:
     """Play a solution that did not hold."""
     customer = person(scene.stage.run, 11).phone
@@ -213,7 +213,7 @@ async def not_solved(scene: Scene) -> None:
     await scene.of_case("closed with the customer's yes", CaseClosed, case.case_id, "F3", "L1")
 
 
-@scenario("a message with the number of a solved case finds it again")
+@scenario("a known customer on another channel")
 async def history_is_known(scene: Scene) -> None:
     """Play a customer who comes back by another channel."""
     customer = person(scene.stage.run, 12)

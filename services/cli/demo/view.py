@@ -44,14 +44,14 @@ async def _lines(console: Console, scenes: Sequence[Scene]) -> None:
 
 def _board(scenes: Sequence[Scene]) -> Table:
     table = Table(box=None, padding=(0, 1), expand=True)
-    table.add_column("", width=2)
-    table.add_column("scenario", ratio=5, no_wrap=True, overflow="ellipsis")
-    table.add_column("case", width=16)
+    table.add_column("", width=1)
+    table.add_column("scenario", min_width=53, no_wrap=True, overflow="ellipsis")
+    table.add_column("case", width=15)
     table.add_column("seen", justify="right", width=5)
     table.add_column("now", ratio=4, no_wrap=True, overflow="ellipsis")
     for scene in scenes:
         mark = Text("✗", "red") if scene.failure else Text("✓", "green") if scene.done else Text("·", "cyan")
-        now = scene.failure or ("closed loop" if scene.done else scene.waiting_for)
+        now = scene.failure or ("complete" if scene.done else scene.waiting_for)
         table.add_row(
             mark, scene.title, scene.case_number, str(len(scene.checks)), Text(now, "red" if scene.failure else "dim")
         )
