@@ -1,7 +1,7 @@
 """When does a round of matching run?
 
 At once after a commit that may have changed a queue or an agent, and every quarter of a second for what time and other
-replicas change. Rounds follow one another as long as they find something.
+replicas change. A round takes all that waits; the more a round costs, the longer the next one lets cases gather.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ from services.runtime.lifecycle import wait
 from services.runtime.work import Outgoing
 
 IDLE_SECONDS = 0.25
+REST_MAX_SECONDS = 0.05
+"""Longest rest after a round that found something: a round for each case would cost more than all its cases."""
 AGAIN_SECONDS = 0.01
 """Pause before a queue that another replica holds, or that changed under a round, is looked at again."""
 SWEEP_SECONDS = 1.0
@@ -47,8 +49,12 @@ class Matcher:
             if pause:
                 await wait(self._bell.woken, pause)
             departments = self._bell.take() | again | await self._due()
+            began = asyncio.get_running_loop().time()
             found = await self._round(departments)
             again, pause = self._next(found, departments)
+            if found.matched:
+                took = asyncio.get_running_loop().time() - began
+                await wait(stopping, min(2 * took, REST_MAX_SECONDS))
 
     async def _due(self) -> set[str]:
         """Return every queue, when it is time to look at what no commit of this process tells; sweep now and then."""
@@ -64,7 +70,7 @@ class Matcher:
 
     def _next(self, found: Round, departments: set[str]) -> tuple[frozenset[str], float]:
         """Return what to look at next, and after which pause."""
-        if found.matched:
+        if found.matched and found.more:
             self._limit = LIMIT
             return frozenset(departments), 0.0
         if found.deeper and self._limit < LIMIT_MAX:

@@ -7,7 +7,6 @@ from uuid import UUID
 from pydantic import Field
 
 from contracts.case_number import case_number
-from contracts.router import CaseSnapshot, SnapshotOffer, SnapshotPromise
 from contracts.router.event import ZERO_HASH
 from contracts.router.opening import CaseLink
 from contracts.values import (
@@ -23,7 +22,6 @@ from contracts.values import (
     Moment,
     Name,
     PersonalText,
-    PolicyRef,
     Priority,
     Ref,
     Text,
@@ -152,44 +150,3 @@ class Case(Value):
 def evolve(case: Case, **changes: object) -> Case:
     """Return the case with these fields changed; their types are checked where the events are made."""
     return case.model_copy(update=changes)
-
-
-def snapshot(case: Case, policy: PolicyRef) -> CaseSnapshot:
-    """Return what ``case.snapshots`` says of this case."""
-    return CaseSnapshot(
-        case_id=case.case_id,
-        case_number=number_of(case.case_id),
-        record_no=number_of(case.case_id),
-        version=case.version,
-        state=case.state,
-        hash=case.hash,
-        policy=policy,
-        opened_at=case.opened_at,
-        updated_at=case.updated_at,
-        customer=case.customer,
-        contact=case.contact,
-        text=case.text,
-        facts=case.facts,
-        classification=case.classification,
-        priority=case.priority,
-        department=case.department,
-        skills=case.skills,
-        agent_id=case.agent_id,
-        offer=_shown(case.offer),
-        supervisor_needed=case.supervisor_needed,
-        promises=tuple(
-            SnapshotPromise(promise_id=each.promise_id, what=each.what, due_at=each.due_at, state=each.state)
-            for each in case.promises
-        ),
-        milestones=case.milestones,
-        links=case.links,
-        resolution=case.resolution,
-        cycle=case.cycle,
-        merged_into=case.merged_into,
-    )
-
-
-def _shown(offer: Offer | None) -> SnapshotOffer | None:
-    if offer is None:
-        return None
-    return SnapshotOffer(offer_id=offer.offer_id, agent_id=offer.agent_id, expires_at=offer.expires_at)

@@ -1,7 +1,8 @@
 """What has one transaction seen, decided and said so far?
 
 Everything that follows from a changed case follows here, by comparing before and after: an agent's load, the timer of
-an offer, the queue to look at, the snapshot. No rule of the domain can forget one of them.
+an offer, the queue to look at, the mark that its latest state is to be told. No rule of the domain can forget one of
+them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,10 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from contracts.message import derived_id
 from contracts.policy import Policy
 from services.router.domain.agents import Agent, Burden, burden, loaded
-from services.router.domain.case import Case, snapshot
+from services.router.domain.case import Case
 from services.router.domain.journal import Decision
 from services.router.storage import agents as agents_table
 from services.router.storage import cases as cases_table
@@ -99,10 +99,10 @@ class Book:
         await self.lock_agents(connection)
         changed = [case for case_id, case in self.cases.items() if case is not self.loaded.get(case_id)]
         traces = {case_id: cause.traceparent for case_id, cause in self._causes.items()}
-        await cases_table.save(connection, changed, self.loaded, self.policy, traces)
+        await cases_table.save(connection, changed, self.loaded, self.policy, traces, self.now)
         await agents_table.save(connection, list(self._touched.values()))
         await self._time_offers(connection, changed)
-        return self.said + [self._snapshot(case) for case in changed]
+        return self.said
 
     async def _time_offers(self, connection: Connection, changed: Iterable[Case]) -> None:
         started: list[Timer] = []
@@ -118,7 +118,3 @@ class Book:
                 started.append(Timer(case.offer.offer_id, case.offer.expires_at, OFFER_EXPIRES, str(case.case_id), {}))
         await timers.cancel(connection, ended)
         await timers.schedule(connection, started)
-
-    def _snapshot(self, case: Case) -> Outgoing:
-        message_id = derived_id(case.case_id, "snapshot", case.version)
-        return Outgoing(snapshot(case, self.policy.ref), message_id, self._causes[case.case_id])

@@ -43,6 +43,8 @@ class Round:
     """Queues to look at once more: another replica had them, or something changed under the round's hands."""
     deeper: bool
     """A queue was longer than the look, and somebody was still free."""
+    more: bool = False
+    """A queue may be longer than the look: what stands behind was not considered."""
 
 
 async def match_queues(
@@ -63,7 +65,7 @@ async def match_queues(
     said = await book.save(connection)
     again = (asked - mine) | {each.waiting.department for each in lost}
     deeper = not matches and len(waiting) >= limit
-    return Round(said, len(matches) - len(lost), frozenset(again), deeper=deeper)
+    return Round(said, len(matches) - len(lost), frozenset(again), deeper=deeper, more=len(waiting) >= look)
 
 
 def _places(agent: Agent) -> int:

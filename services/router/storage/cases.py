@@ -1,6 +1,7 @@
 """How are cases kept: one statement to load what a transaction touches, one to save what it changed?"""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import orjson
@@ -9,16 +10,18 @@ from contracts.policy import Policy
 from services.router.domain.agents import burden
 from services.router.domain.case import Case
 from services.router.domain.priority import band_limits, rank
+from services.router.storage import bodies
 from services.runtime.database import Connection
 from services.runtime.errors import TransientError
 
 LOAD = """
 -- cases.load: these cases, locked in one order whoever asks
-SELECT body FROM cases WHERE case_id = ANY ($1::uuid[]) ORDER BY case_id FOR UPDATE
+SELECT case_id, body FROM cases WHERE case_id = ANY ($1::uuid[]) ORDER BY case_id FOR UPDATE
 """
 LOAD_WITH_HELD = """
 -- cases.load_with_held: these cases and those that these agents hold, locked in one order whoever asks
-SELECT body FROM cases WHERE case_id = ANY ($1::uuid[]) OR holder = ANY ($2::text[]) ORDER BY case_id FOR UPDATE
+SELECT case_id, body FROM cases WHERE case_id = ANY ($1::uuid[]) OR holder = ANY ($2::text[])
+ORDER BY case_id FOR UPDATE
 """
 HELD = """
 -- cases.held: which cases do these agents hold now?
@@ -30,6 +33,9 @@ SELECT case_id, agent_id FROM cases WHERE case_id = ANY ($1::uuid[]) AND agent_i
 """
 INSERT = """
 -- cases.insert: new cases; one that another transaction opened meanwhile is left out
+WITH marked AS (
+    INSERT INTO snapshots_due (case_id, since) SELECT unnest($1::uuid[]), $18 ON CONFLICT DO NOTHING
+)
 INSERT INTO cases (
     case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
     band_ceiling, queued_at, worked_at, needs, body
@@ -48,6 +54,9 @@ ON CONFLICT (case_id) DO NOTHING
 """
 UPDATE = """
 -- cases.update: cases that this transaction has locked
+WITH marked AS (
+    INSERT INTO snapshots_due (case_id, since) SELECT unnest($1::uuid[]), $18 ON CONFLICT DO NOTHING
+)
 UPDATE cases SET
     version = new.version, state = new.state, queue = new.queue, holder = new.holder, channel = new.channel,
     units = new.units, agent_id = new.agent_id, points = new.points, target_seconds = new.target_seconds,
@@ -74,7 +83,7 @@ async def load(connection: Connection, case_ids: Iterable[UUID], held_by: Sequen
         rows = await connection.fetch(LOAD, wanted)
     else:
         return {}
-    cases = (Case.model_validate_json(row["body"], extra="ignore") for row in rows)
+    cases = (bodies.read(row["case_id"], row["body"]) for row in rows)
     return {case.case_id: case for case in cases}
 
 
@@ -90,9 +99,9 @@ async def handlers(connection: Connection, case_ids: Sequence[UUID]) -> dict[UUI
 
 async def save(
     connection: Connection, changed: Sequence[Case], known: Container[UUID], policy: Policy,
-    traces: Mapping[UUID, str | None],
+    traces: Mapping[UUID, str | None], now: datetime,
 ) -> None:
-    """Store these cases; those that are not ``known`` are new.
+    """Store these cases, marked as changed at this moment; those that are not ``known`` are new.
 
     ``TransientError`` when another transaction opened one of the new ones meanwhile.
     """
@@ -102,7 +111,7 @@ async def save(
     ):
         if cases:
             rows = [_row(case, policy, traces.get(case.case_id)) for case in cases]
-            status = await connection.execute(statement, *map(list, zip(*rows, strict=True)))
+            status = await connection.execute(statement, *map(list, zip(*rows, strict=True)), now)
             if int(status.rsplit(" ", 1)[-1]) != len(rows):
                 raise TransientError("another transaction opened one of these cases")
 
@@ -117,7 +126,7 @@ def _row(case: Case, policy: Policy, traceparent: str | None) -> tuple[object, .
         case.case_id, case.version, case.state, case.department if queued else None, taken.agent_id if taken else None,
         channel, taken.units if taken else policy.routing.capacity.units[channel], case.agent_id, standing.points,
         standing.target_seconds, standing.aged_from, floor, ceiling, case.queued_at, case.worked_at,
-        _needs(case, traceparent) if queued else None, case.model_dump_json(exclude_defaults=True).encode(),
+        _needs(case, traceparent) if queued else None, bodies.write(case),
     )
 
 

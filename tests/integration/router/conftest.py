@@ -11,11 +11,12 @@ from pydantic import SecretStr
 
 from contracts.message import Message
 from contracts.policy import Policy
-from contracts.router import CaseEvent, CaseSnapshot
+from contracts.router import CaseEvent
 from services.router.bell import Bell
 from services.router.domain.case import Case
 from services.router.handlers.messages import handler
 from services.router.handlers.rounds import Round, match_queues, sweep
+from services.router.handlers.snapshots import tell_latest
 from services.router.storage import queues
 from services.runtime.database import Pool, open_pool
 from services.runtime.firing import fire_due
@@ -82,6 +83,11 @@ class Router:
         self.journal += said
         return said
 
+    async def tell_latest(self) -> list[Outgoing]:
+        """Tell the snapshots that are due."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            return await tell_latest(connection, self.now, self.policy)
+
     async def fire(self) -> list[Outgoing]:
         """Fire the timers that are due, with the runtime's own hands."""
         said: list[Outgoing] = []
@@ -115,8 +121,8 @@ class Router:
 
 
 def names(said: Sequence[Outgoing]) -> list[str]:
-    """Return the names of the events that were said, in order, without snapshots."""
-    return [each.message.type.split(".")[2] for each in said if not isinstance(each.message, CaseSnapshot)]
+    """Return the names of the events that were said, in order."""
+    return [each.message.type.split(".")[2] for each in said]
 
 
 def event(said: Sequence[Outgoing], kind: type[CaseEvent]) -> CaseEvent:

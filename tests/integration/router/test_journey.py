@@ -35,17 +35,6 @@ async def test_the_closed_loop_leaves_a_gapless_chain_and_a_free_agent(router: R
     assert case.hash == chain[-1]["hash"]
 
 
-async def test_one_snapshot_per_case_and_transaction(router: Router) -> None:
-    await router.tell(a_profile(auto_accept=True), presence("a-1", "available"))
-    await router.tell(words(demands=(proposed(), proposed("second"))))
-    await router.match()
-    said = await router.tell(
-        command(desk.ReachMilestone, milestone="fix_deployed"), command(desk.ReachMilestone, milestone="refund_issued"),
-    )
-    snapshots = [each.message for each in said if isinstance(each.message, said_by_router.CaseSnapshot)]
-    assert [(snapshot.case_id, snapshot.version) for snapshot in snapshots] == [(CASE, 4)]
-
-
 async def offered(router: Router) -> said_by_router.CaseOffered:
     """Run a round that makes one offer, and return it."""
     offer = event((await router.match()).said, said_by_router.CaseOffered)

@@ -1,0 +1,57 @@
+"""When is the latest state of a case told?
+
+Not with every change: a compacted topic is about the last one. A change marks its case in its own transaction; once the
+mark is a second old, a round tells the state of that moment and takes the mark away. A crash leaves the mark.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from contracts.message import derived_id
+from contracts.policy import Policy
+from contracts.router import CaseSnapshot
+from services.router.domain.case import number_of
+from services.router.domain.snapshot import snapshot
+from services.router.storage import snapshots
+from services.runtime.context import ServiceContext
+from services.runtime.database import Connection
+from services.runtime.lifecycle import wait
+from services.runtime.work import Outgoing
+
+SETTLED = timedelta(seconds=1)
+LOOK_SECONDS = 0.5
+ROUND_MAX = 250
+"""Cases of one transaction: their rows are locked for its length."""
+
+
+async def snapshots_loop(context: ServiceContext) -> None:
+    """Tell the latest states until told to stop; what is still marked then is told by the next process."""
+    told: Sequence[Outgoing] = ()
+
+    async def work(connection: Connection, now: datetime) -> Sequence[Outgoing]:
+        nonlocal told
+        told = await tell_latest(connection, now, context.policy)
+        return told
+
+    while not context.stopping.is_set():
+        await context.transact(work)
+        if len(told) < ROUND_MAX:
+            await wait(context.stopping, LOOK_SECONDS)
+
+
+async def tell_latest(connection: Connection, now: datetime, policy: Policy) -> list[Outgoing]:
+    """Return the snapshots of cases that changed a while ago and whose state was not told since."""
+    return [_told(body, policy) for body in await snapshots.take(connection, now - SETTLED, ROUND_MAX)]
+
+
+def _told(body: bytes, policy: Policy) -> Outgoing:
+    data = orjson.loads(body)
+    case_id = UUID(data["case_id"])
+    value = orjson.dumps(snapshot(data, number_of(case_id), policy.ref))
+    told: dict[str, Any] = {"case_id": case_id, "version": data["version"]}
+    message = CaseSnapshot.model_construct(**told)  # key and subject; all else stands in the bytes
+    return Outgoing(message, derived_id(case_id, "snapshot", data["version"]), value=value)
