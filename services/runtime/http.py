@@ -105,6 +105,8 @@ async def serve(app: Starlette, listening: socket.socket, stopping: asyncio.Even
     """Answer until told to stop."""
     config = uvicorn.Config(
         app,
+        http="httptools",
+        interface="asgi3",
         log_config=None,
         access_log=False,
         lifespan="off",

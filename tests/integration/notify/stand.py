@@ -124,7 +124,12 @@ def _received(message: Message, discriminator: str) -> Received:
 
 @asynccontextmanager
 async def standing(
-    dsn: str, sms_url: str | None = None, *, policy: Policy = AWAKE, clock: Clock | None = None, **settings: Any,  # noqa: ANN401 - any setting
+    dsn: str,
+    sms_url: str | None = None,
+    *,
+    policy: Policy = AWAKE,
+    clock: Clock | None = None,
+    **settings: Any,  # noqa: ANN401 - any setting
 ) -> AsyncIterator[Stand]:
     """Give notify on this database, impatient enough for tests."""
     connection = await asyncpg.connect(dsn)
