@@ -28,13 +28,17 @@ AWAY = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
-"""The connection is lost or cannot be had: nothing is known to be wrong with the work."""
+"""The connection is lost or cannot be had: nothing is known to be wrong with the work.
+
+asyncpg (0.32) says ``InternalClientError`` to whoever uses a connection between the server's last word and its end.
+"""
 PASSING = (
     TransientError,
     asyncpg.TransactionRollbackError,

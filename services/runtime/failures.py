@@ -9,7 +9,7 @@ from pathlib import Path
 
 import asyncpg
 
-from services.runtime.database import PASSING, is_away
+from services.runtime.database import AWAY, PASSING, is_away
 from services.runtime.endings import Dead, Reason, Retry
 from services.runtime.errors import PermanentError, TransientError
 from services.runtime.parking import Backoff
@@ -65,7 +65,7 @@ def needing_postgres() -> Iterator[None]:
     """Say :class:`PostgresAwayError` for every way in which a connection is lost or cannot be had."""
     try:
         yield
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (*AWAY, asyncpg.PostgresError) as error:
         if postgres_is_away(error):
             raise PostgresAwayError(type(error).__name__) from error
         raise

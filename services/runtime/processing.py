@@ -17,7 +17,7 @@ import asyncpg
 from contracts.topics import TOPICS
 from services.runtime import inbox, metrics, outbox, parking
 from services.runtime.clock import Clock
-from services.runtime.database import PASSING, Connection, Pool
+from services.runtime.database import AWAY, PASSING, Connection, Pool
 from services.runtime.endings import Dead, Retry, Tally
 from services.runtime.errors import StoppedError
 from services.runtime.failures import IMPATIENT, Failure, HandlerFailedError, PostgresAwayError, judge, postgres_is_away
@@ -32,7 +32,7 @@ from services.runtime.work import Handler, Received, Work
 TRIES = 4
 """How often a transaction is tried as it is before a conflict is taken apart."""
 PAUSE_SECONDS = 0.01
-FAILURES = (*PASSING, HandlerFailedError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+FAILURES = (*AWAY, *PASSING, HandlerFailedError, asyncpg.PostgresError)
 ACQUIRE_SECONDS = 10.0
 
 
@@ -87,8 +87,6 @@ class Processing:
 
     async def _parked(self, piece: Piece, failure: Failure) -> Tally:
         """Park the single record that failed alone."""
-        if failure.reason == "handler_failed":
-            self._stop_if_all_fail(1)
         outcome = await self._tried(piece, failure)
         if isinstance(outcome, Failure):
             raise PostgresAwayError(outcome.detail)
@@ -171,7 +169,7 @@ class Processing:
                 endings.ready.append((entry, opened))
             else:
                 endings.parks.append((entry, verdict.ending(entry.attempt + 1, self.backoff, now)))
-        if not endings.ready and verdict is None:
+        if not endings.ready:
             self._stop_if_all_fail(_failures(endings))
         return endings
 
@@ -209,7 +207,7 @@ class Processing:
     async def _acquired(self) -> AsyncIterator[Connection]:
         try:
             connection = await self.pool.acquire(timeout=ACQUIRE_SECONDS)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (*AWAY, asyncpg.PostgresError) as error:
             raise PostgresAwayError(type(error).__name__) from error
         try:
             yield connection
@@ -218,10 +216,11 @@ class Processing:
 
 
 def _failures(endings: Endings) -> int:
-    """Return how many of these a bug of ours may have caused."""
+    """Return how many of these a bug of ours may have caused; each counts once, however often it is retried."""
     return sum(
         ending.reason == "handler_failed" if isinstance(ending, Retry) else ending.tried or _is_ours(entry)
         for entry, ending in endings.parks
+        if entry.parked_id is None
     )
 
 

@@ -11,9 +11,11 @@ from services.runtime.database import Pool
 from services.runtime.errors import StoppedError, TransientError
 from services.runtime.failures import PostgresAwayError
 from services.runtime.records import Slice
+from services.runtime.retrier import retry_due
 from services.runtime.work import Outgoing, Work
 from tests.support.tiny import (
     Notes,
+    SettableClock,
     a_consumer,
     effects,
     ended,
@@ -33,8 +35,7 @@ async def marks(pool: Pool) -> dict[tuple[str, int], int]:
 
 
 async def adopted(consumer: Consumer, *slices: Slice) -> Consumer:
-    marks = await consumer.adopt([each.place for each in slices])
-    assert (await consumer.settle(slices)).seek == marks
+    await consumer.adopt([each.place for each in slices])
     return consumer
 
 
@@ -83,6 +84,20 @@ async def test_one_success_starts_the_count_again(tiny: Pool) -> None:
     assert (await consumer.settle([records])).tally.done == 5
 
 
+async def test_a_record_that_fails_again_and_again_counts_once(tiny: Pool) -> None:
+    clock = SettableClock()
+    records = slice_of([ended(f"c-{number}", number) for number in range(4)])
+    notes = Notes(dict.fromkeys(range(4), KeyError))
+    consumer = await adopted(a_consumer(tiny, notes, clock, dead_in_a_row_max=6), records)
+    await consumer.settle([records])
+
+    for _ in range(2):
+        clock.pass_by(60)
+        await retry_due(consumer.processing, tiny, consumer.open_record, consumer.keep)
+
+    assert await lot(tiny) == [("dead", "handler_failed", offset) for offset in range(4)]
+
+
 async def test_unreadable_records_of_our_own_stop_the_service_and_those_of_outsiders_do_not(tiny: Pool) -> None:
     ours = Slice("case.events", 0, [record_of(progressed(CASES[0], n), n, value=b"{") for n in range(12)])
     theirs = Slice("channel.chat", 0, [record_of(ended("a", n), n, value=b"{") for n in range(12)])
@@ -95,7 +110,10 @@ async def test_unreadable_records_of_our_own_stop_the_service_and_those_of_outsi
     assert await marks(tiny) == {CHAT: 12, ("case.events", 0): 0}
 
 
-@pytest.mark.parametrize("problem", [asyncpg.DiskFullError, ConnectionResetError, asyncpg.AdminShutdownError])
+@pytest.mark.parametrize(
+    "problem",
+    [asyncpg.DiskFullError, ConnectionResetError, asyncpg.AdminShutdownError, asyncpg.InternalClientError],
+)
 async def test_a_server_that_cannot_work_ends_nothing(tiny: Pool, problem: type[Exception]) -> None:
     records = slice_of([ended("a", 1), ended("b", 2)])
     consumer = await adopted(a_consumer(tiny, Notes({1: lambda: problem("gone")})), records)
