@@ -96,17 +96,18 @@ class Consumer:
     def _is_trusted(self, each: Slice, seek: dict[Partition, int]) -> bool:
         """Tell whether a slice goes on where we are.
 
-        The first slice after an adoption may have been fetched before the seek: settled, it would come again. It is
-        dropped and read once more from the mark, by a seek that nothing overtakes since nobody polls before this poll
-        is done with. What comes then is right even if it begins later: logs have holes and beginnings.
+        The first slice after an adoption may have been fetched before the seek, which would bring it again. So it is
+        followed by a seek that nothing overtakes since nobody polls before this poll is done with: behind it if it
+        begins at the mark, else it is dropped and read once more from the mark. What comes then is right even if it
+        begins later: logs have holes and beginnings.
         """
         mark = self._marks.get(each.place)
         if mark is None:
             return False
         if each.place not in self._proven:
             self._proven.add(each.place)
-            seek[each.place] = mark
-            return False
+            seek[each.place] = each.next_offset if each.first == mark else mark
+            return each.first == mark
         if each.first < mark:
             self.log.error("log_restarted", topic=each.topic, partition=each.partition, mark=mark, first=each.first)
         return True

@@ -18,6 +18,10 @@ class Handover:
         self.arrived = asyncio.Event()
         """Set when there is a poll, or another reason to look."""
 
+    def open(self) -> None:
+        """Begin anew after a closing."""
+        self._closed = False
+
     async def give(self, poll: Poll) -> None:
         """Hand a poll over and wait until it is done with; after the closing it is dropped: its offsets stay."""
         if self._closed:

@@ -17,9 +17,9 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import FAKE_CONSUMER
 
-from services.runtime import kafka, lenient, metrics
+from services.runtime import kafka, lenient, metrics, waiting
 from services.runtime.consumer import Consumer
-from services.runtime.failures import PostgresAwayError
+from services.runtime.database import PASSING
 from services.runtime.handover import Handover, Poll
 from services.runtime.lifecycle import wait
 from services.runtime.logs import Log
@@ -83,7 +83,9 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         Whatever is not known to pass by itself comes out of here and ends the service.
         """
         lenient.install()
+        self._handover.open()
         await self._broker.start()
+        waiting.install(self._kafka())
         try:
             while not stopping.is_set():
                 await wait(self._handover.arrived, LOOK_SECONDS)
@@ -124,7 +126,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         except FencedError:
             metrics.FENCED.inc(len(slices))
             self._doubt(slices)
-        except (PostgresAwayError, OSError) as problem:
+        except (*PASSING, OSError) as problem:
             self._log.warning("poll_failed", problem=str(problem) or type(problem).__name__, again_seconds=self._pause)
             self._doubt(slices)
             await wait(stopping, self._pause)

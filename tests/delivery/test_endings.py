@@ -1,9 +1,11 @@
 """Does each thing that goes wrong have its ending on a real topic, byte for byte, with its neighbours untouched?"""
 
 import asyncio
+import io
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,12 +14,14 @@ from contracts.message import derived_id
 from services.runtime import parking
 from services.runtime.database import open_pool
 from services.runtime.errors import StoppedError
+from services.runtime.logs import Log
 from services.runtime.records import Record
 from services.runtime.retrier import retry_due
 from services.runtime.settings import Settings
+from services.runtime.subscription import Subscription
 from services.runtime.work import Outgoing, Work
 from tests.delivery.conftest import Ground, marks_reach
-from tests.support.floor import NOW
+from tests.support.floor import NOW, until
 from tests.support.proxy import door_to
 from tests.support.tiny import (
     Notes,
@@ -67,6 +71,18 @@ CRAFTED: dict[str, list[Record]] = {
         record_of(BAD, value=BAD.value().replace(b'"chat"', b'"sms"')),
     ],
 }
+
+
+class Listening(io.StringIO):
+    """A log that a test waits for."""
+
+    async def heard(self, lines: int) -> None:
+        """Wait for so many lines."""
+
+        async def enough() -> bool:
+            return self.getvalue().count("\n") >= lines
+
+        await until(enough)
 
 
 @pytest.mark.parametrize("reason", list(CRAFTED))
@@ -179,6 +195,35 @@ async def test_connections_cut_in_the_middle_of_batches_lose_and_double_nothing(
             await marks_reach(ground, 300)
     assert [number for _, number in await effects(ground.pool)] == list(range(1, 301))
     assert calls > 30
+
+
+async def test_a_lock_that_is_held_while_marks_are_read_passes_by(ground: Ground) -> None:
+    settings = Settings.model_validate(ground.settings.model_dump() | {"lock_timeout_seconds": 0.1})
+    await publish(settings, [record_of(progressed(CASE, number)) for number in range(1, 11)])
+    async with open_pool(settings, ground.schema) as pool, ground.pool.acquire() as holder:
+        lock = holder.transaction()
+        await lock.start()
+        await holder.execute("LOCK TABLE koff")
+        log = Listening()
+        consumer = replace(a_consumer(pool, Notes()), log=Log("tiny", "warning", log))
+        async with consuming(settings, consumer, "case.events"):
+            await log.heard(2)
+            await lock.rollback()
+            await marks_reach(ground, 10)
+    assert [number for _, number in await effects(ground.pool)] == list(range(1, 11))
+
+
+async def test_a_subscription_that_was_interrupted_reads_again(ground: Ground) -> None:
+    consumer = a_consumer(ground.pool, Notes())
+    subscription = Subscription(ground.settings, "tiny", ["case.events"], consumer, consumer.log)
+    for number in (1, 2):
+        await publish(ground.settings, [record_of(progressed(CASE, number))])
+        stopping = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(subscription.run(stopping))
+            await marks_reach(ground, number)
+            stopping.set()
+    assert [number for _, number in await effects(ground.pool)] == [1, 2]
 
 
 async def test_a_refusal_by_the_business_is_done_and_said(ground: Ground) -> None:

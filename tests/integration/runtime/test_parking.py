@@ -30,8 +30,7 @@ CASE, OTHER = derived_id("one"), derived_id("other")
 async def settled(pool: Pool, notes: Notes, records: Slice, clock: SettableClock | None = None) -> Consumer:
     consumer = a_consumer(pool, notes, clock or SettableClock())
     await consumer.adopt([records.place])
-    for _ in range(2):
-        await consumer.settle([records])
+    await consumer.settle([records])
     return consumer
 
 
