@@ -26,7 +26,8 @@ BUSY_SECONDS = 0.005
 IDLE_SECONDS = 0.25
 FAILED_SECONDS = 1.0
 LAST_SECONDS = 2.0
-"""Longest publish of a relay that is to stop: what does not arrive waits in the outbox for the next process."""
+"""How long a relay that is to stop goes on, and its longest publish then: what has not arrived waits in the outbox for
+the next process. Other replicas may fill its buckets for ever."""
 PORTION_BYTES_MAX = 8_388_608
 """Most bytes of one publish, more only when a single row has more."""
 COUNTED_MAX = 10_000
@@ -43,6 +44,7 @@ WITH arrived AS (DELETE FROM outbox WHERE id = ANY ($3::bigint[])), oldest AS (
 )
 SELECT id, frames FROM outbox JOIN portion USING (id) ORDER BY id
 """
+FORGET = "DELETE FROM outbox WHERE id = ANY ($1::bigint[])"
 WAITING = """
 -- relay.waiting: how much waits, counted up to a bound, and for how long the oldest
 SELECT (SELECT count(*) FROM (SELECT FROM outbox LIMIT $1) AS counted) AS rows,
@@ -66,9 +68,10 @@ class Relay:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     """Set after a commit in this process, so that nobody waits for the next poll."""
     failing: bool = False
+    _ends_at: float = float("inf")
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Relay until told to stop and nothing more is waiting, then give the buckets back."""
+        """Relay until told to stop and nothing more is waiting, or time is up; then give the buckets back."""
         async with self.pool.acquire() as connection:
             await connection.execute(LOSE_DELETES)
             try:
@@ -89,7 +92,8 @@ class Relay:
                 renewed_at = now()
                 await self._renew(connection)
             last = stopping.is_set()
-            if last and self.failing:
+            if last and self._is_over(now()):
+                await connection.execute(FORGET, arrived)
                 return
             self.wake.clear()
             rows = await self.take(connection, arrived)
@@ -104,6 +108,11 @@ class Relay:
             else:
                 pause = min(pause * 2, IDLE_SECONDS)
                 await wait(self.wake, pause)
+
+    def _is_over(self, now: float) -> bool:
+        """Tell a relay that is to stop whether it has tried long enough."""
+        self._ends_at = min(self._ends_at, now + LAST_SECONDS)
+        return self.failing or now >= self._ends_at
 
     async def take(self, connection: "Connection", arrived: Sequence[int]) -> dict[int, list[Frame]]:
         """Forget the rows that have arrived and return the oldest others, in the order in which they are to be sent."""

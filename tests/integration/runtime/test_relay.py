@@ -48,6 +48,22 @@ class Refusing:
 
 
 @dataclass(slots=True)
+class Overtaken:
+    """Brokers that take everything, but never before somebody has said more."""
+
+    pool: Pool
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    arrived: set[int] = field(default_factory=set)
+
+    async def publish(self, rows: Mapping[int, Iterable[Frame]], within_seconds: float) -> Published:
+        del within_seconds
+        self.asked.set()
+        await say(self.pool, [max(rows)])
+        self.arrived |= set(rows)
+        return Published(list(rows))
+
+
+@dataclass(slots=True)
 class Hanging:
     """Brokers that take the bytes and never acknowledge them."""
 
@@ -188,6 +204,15 @@ async def test_brokers_that_hang_do_not_hold_up_the_stop(settings: Settings, poo
         stopping.set()
 
     assert len(await outbox_ids(pool)) > 0
+
+
+async def test_what_another_replica_goes_on_saying_does_not_hold_up_the_stop(settings: Settings, pool: Pool) -> None:
+    overtaken = Overtaken(pool)
+    await say(pool, range(1))
+    async with asyncio.timeout(4.0), relaying(a_relay(pool, overtaken, settings)):
+        await overtaken.asked.wait()
+
+    assert not overtaken.arrived & set(await outbox_ids(pool))
 
 
 async def test_a_kill_between_ack_and_delete_repeats_messages_and_reorders_none(
