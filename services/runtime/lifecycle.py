@@ -5,6 +5,7 @@ loops (relay, HTTP) end only after the last front loop has ended, so that what w
 """
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
@@ -12,12 +13,14 @@ from dataclasses import dataclass, field
 
 from services.runtime import metrics
 from services.runtime.database import AWAY, PASSING, is_transient
-from services.runtime.errors import StoppedError
+from services.runtime.errors import FAILED, StoppedError
 from services.runtime.logs import Log
 
 Loop = Callable[[asyncio.Event], Coroutine[None, None, None]]
 """Runs until the event that it is given is set, then ends in good order."""
 
+CUT_SECONDS = 1.5
+"""How long an end by force may take to let go of servers, which may hang as well."""
 PAUSE_SECONDS_FIRST = 0.25
 PAUSE_SECONDS_MAX = 5.0
 STEADY_SECONDS = 30.0
@@ -55,7 +58,17 @@ class Lifecycle:
         """From now on a signal ends the process in good order; before, there is nothing in hand and it ends at once."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stopping.set)
+            loop.add_signal_handler(number, self._told_to_stop)
+
+    def _told_to_stop(self) -> None:
+        if not self.stopping.is_set():
+            asyncio.get_running_loop().call_later(self.stop_seconds + CUT_SECONDS, self._cut)
+        self.stopping.set()
+
+    def _cut(self) -> None:
+        """End like ``kill -9``, which loses nothing: libraries wait for a server that hangs, perhaps for ever."""
+        self.log.error("stop_forced", seconds=self.stop_seconds + CUT_SECONDS)
+        os._exit(FAILED)
 
     async def _deadline(self) -> None:
         """End by force when an orderly stop takes too long: what is in hand is rolled back and redelivered."""

@@ -15,6 +15,7 @@ Event = Literal[
     "started",
     "stopping",
     "stopped",
+    "stop_forced",
     "batch",
     "poll_failed",
     "parked",

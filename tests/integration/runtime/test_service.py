@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import secrets
 import signal
 import socket
@@ -12,7 +13,7 @@ import asyncpg
 import httpx
 import pytest
 
-from deploy.local import KafkaServer
+from deploy.local import KafkaServer, PostgresServer
 from services.runtime import kafka
 from services.runtime.frames import Frame
 from services.runtime.outbox import framed
@@ -125,6 +126,40 @@ async def test_kafka_away_does_not_hold_up_the_stop(
     assert (ready.status_code, ready.json()["checks"]["kafka"]) == (503, "away")
     assert (status, error) == (0, "")
     assert seconds < STOP_SECONDS_MAX
+
+
+async def test_servers_that_hang_do_not_hold_up_the_stop(
+    kafka_bootstrap: str,
+    private_postgres: PostgresServer,
+    tmp_path: Path,
+) -> None:
+    """A server that takes the bytes and answers nothing is worse than one that is away."""
+    settings = settings_for(private_postgres.dsn, kafka_bootstrap)
+    await kafka.create_topics(settings)
+    name = f"tiny_{secrets.token_hex(4)}"
+    await migrate_schema(settings, name)
+    async with running(name, environment(settings), tmp_path) as tiny:
+        frozen = [private_postgres.pid, *await backends(settings, name)]
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            await publish(settings, *(frame(number) for number in range(50)))
+            status, output, _, seconds = await stopped(tiny.process)
+        finally:
+            for pid in frozen:
+                os.kill(pid, signal.SIGCONT)
+
+    assert status == 1
+    assert json.loads(output.splitlines()[-1])["event"] == "stop_forced"
+    assert seconds < STOP_SECONDS_MAX
+
+
+async def backends(settings: Settings, name: str) -> list[int]:
+    connection = await asyncpg.connect(settings.postgres_dsn.get_secret_value())
+    statement = "SELECT pid FROM pg_stat_activity WHERE application_name = $1"
+    rows = await connection.fetch(statement, f"caseloop-{name}")
+    await connection.close()
+    return [row["pid"] for row in rows]
 
 
 async def test_a_service_heals_after_postgres_cut_all_its_connections(
