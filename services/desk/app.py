@@ -5,6 +5,7 @@ from contracts.message import Message
 from contracts.policy import Policy
 from contracts.registry import MESSAGES
 from services.desk.handlers import handle
+from services.desk.reading import reads
 from services.desk.routes import routes_of
 from services.runtime.service import Service
 from services.runtime.work import Handler
@@ -25,6 +26,7 @@ SERVICE: Service = Service(
     name="desk",
     topics=("case.events", "followups", "notifications"),
     wants=_wanted(),
+    reads=reads(_wanted()),
     handler_of=_handler_of,
     routes=routes_of,
 )

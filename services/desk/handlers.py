@@ -4,9 +4,9 @@ from typing import Any
 from uuid import UUID
 
 from services.desk import storage
-from services.desk.domain.board import JournalEvent, fold
+from services.desk.domain.board import fold
 from services.desk.domain.companions import clocks_after, deliveries_after
-from services.runtime.work import Outgoing, Work
+from services.runtime.work import Outgoing, Received, Work
 
 
 async def handle(work: Work) -> list[Outgoing]:
@@ -16,16 +16,17 @@ async def handle(work: Work) -> list[Outgoing]:
     """
     told: dict[str, list[Any]] = {"case.events": [], "followups": [], "notifications": []}
     for received in work.received:
-        told[received.topic].append(received.message)
-    await _remember_journal(work, [event for event in told["case.events"] if event.version is not None])
-    await storage.save_clocks(work.connection, clocks_after(told["followups"]))
-    await storage.save_deliveries(work.connection, deliveries_after(told["notifications"]))
+        told[received.topic].append(received)
+    await _remember_journal(work, [line for line in told["case.events"] if line.message.version is not None])
+    await storage.save_clocks(work.connection, clocks_after(each.message for each in told["followups"]))
+    await storage.save_deliveries(work.connection, deliveries_after(each.message for each in told["notifications"]))
     return []
 
 
-async def _remember_journal(work: Work, journal: list[JournalEvent]) -> None:
-    by_case: dict[UUID, list[JournalEvent]] = {}
-    for event in journal:
+async def _remember_journal(work: Work, journal: list[Received]) -> None:
+    by_case: dict[UUID, list[Any]] = {}
+    for line in journal:
+        event: Any = line.message
         by_case.setdefault(event.case_id, []).append(event)
     if not by_case:
         return

@@ -1,7 +1,6 @@
 """What does desk answer over HTTP, as plain values?"""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,7 +18,7 @@ def board_item(board: Board, opened: router.CaseOpened | None) -> dict[str, Any]
     """Return one line of the board: the row, who the customer is and what it is about."""
     text = opened.demand.text if opened else ""
     return {
-        **asdict(board),
+        **board._asdict(),
         "customer_name": opened.customer.name if opened else None,
         "summary": text if len(text) <= _SUMMARY_MAX else f"{text[: _SUMMARY_MAX - 1]}…",
     }

@@ -20,7 +20,7 @@ PAGE = 500
 _FIRST = datetime.fromisoformat("0001-01-01T00:00:00+00:00")
 _NOBODY = UUID(int=0)
 
-_COLUMNS = ", ".join(f"cases.{name}" for name in Board.__dataclass_fields__)
+_COLUMNS = ", ".join(f"cases.{name}" for name in Board._fields)
 
 LIST_CASES = f"""
 -- cases.list: the board, newest first, from a place on
@@ -195,7 +195,7 @@ def _place(row: asyncpg.Record) -> tuple[datetime, UUID, int]:
 
 
 def _board(row: asyncpg.Record) -> Board:
-    return Board(**{name: row[name] for name in Board.__dataclass_fields__})
+    return Board._make(row[name] for name in Board._fields)
 
 
 def _opened(row: asyncpg.Record) -> router.CaseOpened | None:

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
 import orjson
 
-from services.desk.domain.board import Board, JournalEvent
+from services.desk.domain.board import Board
 from services.desk.domain.companions import Clock, Delivery
 from services.runtime.database import Connection
+from services.runtime.work import Received
 
 LOAD_BOARDS = """
 -- boards.load: the rows of these cases, held until the commit
@@ -85,35 +87,35 @@ ON CONFLICT (delivery_id) DO UPDATE SET
 WHERE excluded.changed_at >= deliveries.changed_at
 """
 
-_BOARD = attrgetter(*(name for name in Board.__dataclass_fields__))
 _CLOCK = attrgetter(*(name for name in Clock.__dataclass_fields__))
 _DELIVERY = attrgetter(*(name for name in Delivery.__dataclass_fields__))
-_FACTS = list(Board.__dataclass_fields__).index("facts")
+_FACTS = Board._fields.index("facts")
 
 
 async def load_boards(connection: Connection, case_ids: Sequence[UUID]) -> dict[UUID, Board]:
     """Return the rows of those cases that have one, locked in the order of their ids."""
     rows = await connection.fetch(LOAD_BOARDS, case_ids)
-    return {row["case_id"]: Board(*row.values()) for row in rows}
+    return {row["case_id"]: Board._make(row) for row in rows}
 
 
 async def save_boards(connection: Connection, boards: Sequence[Board]) -> None:
     """Write the rows; the caller has loaded them in this transaction."""
     if boards:
-        columns: list[Sequence[object]] = list(zip(*map(_BOARD, boards), strict=True))
+        columns: list[Sequence[object]] = list(zip(*boards, strict=True))
         columns[_FACTS] = [orjson.dumps(board.facts or {}).decode() for board in boards]
         await connection.execute(SAVE_BOARDS, *columns)
 
 
-async def save_timeline(connection: Connection, journal: Sequence[JournalEvent]) -> None:
-    """Write the events that are not there yet."""
+async def save_timeline(connection: Connection, journal: Sequence[Received]) -> None:
+    """Write the events that are not there yet, byte for byte as they were said."""
+    events: list[Any] = [line.message for line in journal]
     await connection.execute(
         SAVE_TIMELINE,
-        [event.case_id for event in journal],
-        [event.version for event in journal],
-        [event.type for event in journal],
-        [event.occurred_at for event in journal],
-        [event.model_dump_json(exclude_none=True).encode() for event in journal],
+        [event.case_id for event in events],
+        [event.version for event in events],
+        [event.type for event in events],
+        [event.occurred_at for event in events],
+        [line.value for line in journal],
     )
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -48,6 +49,8 @@ class _Known:
     message: type[Message]
     topics: tuple[str, ...]
     wanted: bool
+    read_as: type[Message]
+    """The message, or what the service reads of it."""
 
 
 Opened = Received | Unreadable | None
@@ -56,9 +59,14 @@ Opener = Callable[[Record, datetime], Opened]
 """A record, and the moment before which an outsider's event is too old for the duplicate guard."""
 
 
-def opener(wants: Collection[type[Message]]) -> Opener:
-    """Return the function that opens records for a service that wants these types."""
-    known = {name: _Known(message, topics_of(message), message in wants) for name, message in MESSAGES.items()}
+def opener(
+    wants: Collection[type[Message]], reads: Mapping[type[Message], type[Message]] = MappingProxyType({}),
+) -> Opener:
+    """Return the function that opens records for a service that wants these types, and reads some of them in part."""
+    known = {
+        name: _Known(message, topics_of(message), message in wants, reads.get(message, message))
+        for name, message in MESSAGES.items()
+    }
 
     def open_record(record: Record, oldest: datetime) -> Opened:
         try:
@@ -107,7 +115,8 @@ def _open(record: Record, oldest: datetime, known: Mapping[str, _Known]) -> Rece
     kind = _known_type(attributes["ce_type"], record.topic, known)
     if not kind.wanted:
         return None
-    return _received(record, attributes, _message(kind.message, value, record.topic), oldest)
+    read_as = kind.message if b"\\u0000" in value else kind.read_as
+    return _received(record, attributes, _message(read_as, value, record.topic), value, oldest)
 
 
 def _complete(attributes: Mapping[str, str]) -> None:
@@ -173,7 +182,9 @@ def _pointer(location: tuple[int | str, ...]) -> str:
     return "".join(f"/{part if isinstance(part, int) or _FIELD.fullmatch(part) else '*'}" for part in location)
 
 
-def _received(record: Record, attributes: Mapping[str, str], message: Message, oldest: datetime) -> Received:
+def _received(
+    record: Record, attributes: Mapping[str, str], message: Message, value: bytes, oldest: datetime,
+) -> Received:
     ce_id, source = attributes["ce_id"], attributes["ce_source"]
     if attributes["ce_specversion"] != "1.0":
         refuse("malformed_envelope", "ce_specversion is not 1.0")
@@ -187,7 +198,7 @@ def _received(record: Record, attributes: Mapping[str, str], message: Message, o
     return Received(
         message=message, message_id=_identity(ce_id, source), ce_id=ce_id, source=source, type=message.type, time=time,
         traceparent=trace if trace is not None and _TRACEPARENT.fullmatch(trace) else None,
-        topic=record.topic, partition=record.partition, offset=record.offset, key=_key(record, message),
+        topic=record.topic, partition=record.partition, offset=record.offset, key=_key(record, message), value=value,
     )
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def front_loops(service: "Service", context: ServiceContext) -> Mapping[str, Loop]:
     """Return consumer, timers, retrier, retirement and gauges of a service; each runs until its event is set."""
     settings, pool, clock, log = context.settings, context.pool, context.clock, context.log
-    open_record = envelope.opener(service.wants)
+    open_record = envelope.opener(service.wants, service.reads)
     keep = timedelta(days=settings.inbox_retention_days)
     processing = processing_of(service, context)
     consumer = Consumer(processing, pool, clock, open_record, log, keep=keep, bytes_max=settings.batch_bytes_max)

@@ -6,8 +6,8 @@ is wrong and how to fix it.
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvloop
@@ -36,6 +36,8 @@ class Service:
     """The types it handles; others of a known type are skipped without touching the value."""
     handler_of: Callable[[Policy], Handler]
     """Built once at the start with the loaded policy."""
+    reads: Mapping[type[Message], type[Message]] = field(default_factory=dict)
+    """Types of which less is read than they hold, and what is read instead: a class with the same type and topic."""
     settings: type[Settings] = Settings
     """:class:`Settings`, or a class of the service's own that inherits from it."""
     loops: tuple[LoopFactory, ...] = ()

@@ -48,6 +48,8 @@ class Received:
     partition: int
     offset: int
     key: str
+    value: bytes = b""
+    """The data as it was sent, for who keeps it; empty for a fired timer."""
 
     @property
     def cause(self) -> Cause:

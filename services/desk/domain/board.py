@@ -1,9 +1,8 @@
 """What does the board show of a case after its events so far?"""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from contracts import router
@@ -15,9 +14,8 @@ _UNASSIGNED = frozenset({"new", "queued", "offered"})
 _NOBODY: Changes = {"agent_id": None, "agent_number": None, "agent_name": None}
 
 
-@dataclass(frozen=True, slots=True)
-class Board:
-    """One row of the board; what an event has not told yet is ``None``."""
+class Board(NamedTuple):
+    """One row of the board; what an event has not told yet is ``None``. A tuple: many come and go."""
 
     case_id: UUID
     case_number: str
@@ -66,12 +64,13 @@ def fold(board: Board | None, events: list[JournalEvent]) -> Board | None:
         changes.update(state=event.state, updated_at=event.occurred_at)
         if event.state in _UNASSIGNED:
             changes.update(_NOBODY)
-        told = _CHANGES.get(type(event))
+        told = _CHANGES.get(event.type)
         if told is not None:
             told(event, changes, facts)
     if first is None:
         return board
-    return replace(board or _begun(first), **changes, version=version, missing=missing, facts=facts)
+    changes.update(version=version, missing=missing, facts=facts)
+    return (board or _begun(first))._replace(**changes)
 
 
 def _begun(first: JournalEvent) -> Board:
@@ -109,13 +108,13 @@ def _reclassified(event: router.CaseReclassified, changes: Changes, _facts: dict
     changes.update(priority=event.priority.value, band=event.priority.band)
 
 
-def _prioritised(
-    event: router.CaseReprioritised | router.ClockBreached,
-    changes: Changes,
-    _facts: dict[str, str],
-) -> None:
+def _prioritised(event: router.CaseReprioritised, changes: Changes, _facts: dict[str, str]) -> None:
     changes.update(priority=event.priority.value, band=event.priority.band)
-    if isinstance(event, router.ClockBreached) and event.escalated:
+
+
+def _breached(event: router.ClockBreached, changes: Changes, _facts: dict[str, str]) -> None:
+    changes.update(priority=event.priority.value, band=event.priority.band)
+    if event.escalated:
         changes.update(supervisor_needed=True)
 
 
@@ -161,21 +160,28 @@ def _merged(event: router.CaseMerged, changes: Changes, _facts: dict[str, str]) 
     changes.update(merged_into=event.into_case_id)
 
 
-_CHANGES: dict[type[Message], Callable[[Any, Changes, dict[str, str]], None]] = {
-    router.CaseOpened: _opened,
-    router.CaseReclassified: _reclassified,
-    router.CaseReprioritised: _prioritised,
-    router.ClockBreached: _prioritised,
-    router.CaseEscalated: _escalated,
-    router.CaseAssigned: _assigned,
-    router.CaseTransferred: _transferred,
-    router.CaseFactsRecorded: _facts_recorded,
-    router.PromiseMade: _promised,
-    router.PromiseMoved: _promised,
-    router.CaseResolved: _resolved,
-    router.CaseReopened: _reopened,
-    router.CaseClosed: _closed,
-    router.SurveyAnswered: _surveyed,
-    router.CaseMerged: _merged,
-}
-"""Events that change more of the row than version, state and time."""
+_Change = Callable[[Any, Changes, dict[str, str]], None]
+_TOLD: tuple[tuple[type[Message], _Change, tuple[str, ...]], ...] = (
+    (
+        router.CaseOpened, _opened,
+        ("occurred_at", "demand", "customer", "contact", "priority", "department", "supervisor_needed"),
+    ),
+    (router.CaseReclassified, _reclassified, ("classification", "department", "priority")),
+    (router.CaseReprioritised, _prioritised, ("priority",)),
+    (router.ClockBreached, _breached, ("priority", "escalated")),
+    (router.CaseEscalated, _escalated, ("priority",)),
+    (router.CaseAssigned, _assigned, ("agent_id", "agent_number", "agent_name", "department")),
+    (router.CaseTransferred, _transferred, ("department",)),
+    (router.CaseFactsRecorded, _facts_recorded, ("facts",)),
+    (router.PromiseMade, _promised, ("due_at",)),
+    (router.PromiseMoved, _promised, ("due_at",)),
+    (router.CaseResolved, _resolved, ("occurred_at", "cycle")),
+    (router.CaseReopened, _reopened, ("cycle", "supervisor_needed")),
+    (router.CaseClosed, _closed, ("occurred_at", "outcome", "cycle")),
+    (router.SurveyAnswered, _surveyed, ("overall",)),
+    (router.CaseMerged, _merged, ("into_case_id",)),
+)
+"""Events that change more of the row than version, state and time, how, and by which of their fields."""
+_CHANGES: Mapping[str, _Change] = {message.type: change for message, change, _ in _TOLD}
+FIELDS: Mapping[str, tuple[str, ...]] = {message.type: fields for message, _, fields in _TOLD}
+"""What the board reads of an event, by its type."""

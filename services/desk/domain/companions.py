@@ -7,14 +7,14 @@ from uuid import UUID
 
 from contracts import followup, notify
 
-_CLOCK_STATES: dict[type[followup.ClockMessage], str] = {
-    followup.ClockStarted: "running",
-    followup.ClockResumed: "running",
-    followup.ClockWarning: "running",
-    followup.ClockPaused: "paused",
-    followup.ClockMet: "met",
-    followup.ClockBroken: "breached",
-    followup.ClockCancelled: "cancelled",
+_CLOCK_STATES: dict[str, str] = {
+    followup.ClockStarted.type: "running",
+    followup.ClockResumed.type: "running",
+    followup.ClockWarning.type: "running",
+    followup.ClockPaused.type: "paused",
+    followup.ClockMet.type: "met",
+    followup.ClockBroken.type: "breached",
+    followup.ClockCancelled.type: "cancelled",
 }
 
 
@@ -68,8 +68,8 @@ def _clock(message: followup.ClockMessage) -> Clock:
         case_id=message.case_id,
         clock=message.clock,
         promise_id=message.promise_id,
-        state=_CLOCK_STATES[type(message)],
-        percent=message.percent if isinstance(message, followup.ClockWarning) else None,
+        state=_CLOCK_STATES[message.type],
+        percent=getattr(message, "percent", None),
         target_seconds=message.target_seconds,
         elapsed_seconds=message.elapsed_seconds,
         business_seconds=message.business_seconds,

@@ -30,4 +30,5 @@ def _received(place: int, message: Message) -> Received:
         partition=0,
         offset=place,
         key=message.key(),
+        value=message.value(),
     )

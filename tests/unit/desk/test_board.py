@@ -1,6 +1,5 @@
 """Does the board show the last state of a case, whatever is repeated or missing on the way?"""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -80,4 +79,4 @@ def test_an_older_event_after_a_hole_changes_nothing() -> None:
     events = story("late")
     board = _folded([events[0], *events[3:]])
 
-    assert fold(board, [events[1]]) == replace(board, facts=dict(board.facts or {}))
+    assert fold(board, [events[1]]) == board._replace(facts=dict(board.facts or {}))

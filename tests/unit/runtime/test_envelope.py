@@ -206,3 +206,24 @@ def test_unknown_fields_are_ignored() -> None:
     received = opened(value=changed(later="a field of a newer gateway"))
     assert isinstance(received, Received)
     assert received.message == GOOD
+
+
+class _Part(Message, type=type(progressed(CASE, 1)).type):
+    topic = "case.events"
+    key_field = "case_id"
+    case_id: UUID
+
+
+def test_a_service_may_read_a_part_and_has_the_whole_as_bytes() -> None:
+    record = record_of(progressed(CASE, 1))
+    reading = envelope.opener((type(progressed(CASE, 1)),), {type(progressed(CASE, 1)): _Part})
+    received = reading(record, OLDEST)
+    assert isinstance(received, Received)
+    assert (received.message, received.value, received.type) == (_Part(case_id=CASE), record.value, _Part.type)
+
+
+def test_a_nul_is_found_also_where_nobody_reads() -> None:
+    record = record_of(progressed(CASE, 1).model_copy(update={"step": "a\0b"}))
+    refusal = envelope.opener((type(progressed(CASE, 1)),), {type(progressed(CASE, 1)): _Part})(record, OLDEST)
+    assert isinstance(refusal, Unreadable)
+    assert refusal.detail == "/step: nul_character"
