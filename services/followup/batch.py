@@ -1,7 +1,6 @@
 """What happens to the cases of one batch, in memory, between loading and saving them?"""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from contracts.intake import ContactStarted, SurveyAnswer
 from contracts.message import derived_id
 from contracts.router import CaseOpened
 from services.followup.domain import callbacks, decisions, surveys
+from services.followup.domain.copying import replaced
 from services.followup.domain.decisions import Greeting
 from services.followup.domain.rules import Occasion, Rules
 from services.followup.domain.signals import Event
@@ -101,7 +101,7 @@ class Batch:
 
 
 def _without_timer(state: CaseFollowup) -> CaseFollowup:
-    return replace(state, wake_at=None)
+    return replaced(state, wake_at=None)
 
 
 def _waiting(state: CaseFollowup | None) -> set[UUID]:

@@ -1,7 +1,6 @@
 """How does one batch of events, contacts, reports and timers become followups?"""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -13,6 +12,7 @@ from contracts.router import CaseEvent, CaseOpened, CommandRejected
 from services.followup import storage
 from services.followup.batch import Batch
 from services.followup.domain import decisions
+from services.followup.domain.copying import replaced
 from services.followup.domain.decisions import Greeting
 from services.followup.domain.rules import Rules
 from services.followup.domain.state import CaseFollowup
@@ -133,8 +133,7 @@ async def _greetings(rules: Rules, work: Work) -> dict[str, Greeting]:
 async def _save(rules: Rules, batch: Batch, work: Work) -> None:
     """Write what changed, and set the timer of every case that must be woken earlier than its timer would."""
     states = [_timed(state, rules, work.now) for state in batch.changed()]
-    await storage.save(work.connection, [state for state, _ in states])
-    await storage.change_handles(work.connection, *batch.handles())
+    await storage.save(work.connection, [state for state, _ in states], *batch.handles())
     await timers.schedule(work.connection, [_timer(state) for state, change in states if change == "set"])
     await timers.cancel(work.connection, [state.case_id for state, change in states if change == "cancelled"])
 
@@ -148,10 +147,10 @@ def _timed(state: CaseFollowup, rules: Rules, now: datetime) -> tuple[CaseFollow
     """
     moment = decisions.next_moment(state, rules)
     if moment is None:
-        return (replace(state, wake_at=None), "cancelled") if state.wake_at is not None else (state, "kept")
+        return (replaced(state, wake_at=None), "cancelled") if state.wake_at is not None else (state, "kept")
     if state.wake_at is not None and now - LOST_AFTER < state.wake_at <= moment:
         return state, "kept"
-    return replace(state, wake_at=moment), "set"
+    return replaced(state, wake_at=moment), "set"
 
 
 def _timer(state: CaseFollowup) -> Timer:

@@ -1,6 +1,6 @@
 """How is what followup knows of cases read and written, many at once?"""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -23,7 +23,15 @@ SELECT case_id, body::text AS body FROM cases WHERE case_id = ANY ($1::uuid[]) O
 """
 
 SAVE_CASES = """
--- The cases of a batch as they are after it.
+-- The cases of a batch as they are after it, callbacks and surveys that now wait for an answer, and those that ended.
+WITH added AS (
+    INSERT INTO handles (handle_id, case_id, customer_id)
+    SELECT handle_id, case_id, customer_id
+    FROM unnest($4::uuid[], $5::uuid[], $6::uuid[]) AS h (handle_id, case_id, customer_id)
+    ON CONFLICT (handle_id) DO NOTHING
+), removed AS (
+    DELETE FROM handles WHERE handle_id = ANY ($7::uuid[])
+)
 INSERT INTO cases (case_id, version, body)
 SELECT case_id, version, body::jsonb FROM unnest($1::uuid[], $2::integer[], $3::text[]) AS s (case_id, version, body)
 ON CONFLICT (case_id) DO UPDATE SET version = excluded.version, body = excluded.body
@@ -32,19 +40,6 @@ ON CONFLICT (case_id) DO UPDATE SET version = excluded.version, body = excluded.
 FIND_HANDLES = """
 -- Which cases do these callbacks and surveys belong to, and which open ones do these customers have?
 SELECT handle_id, case_id, customer_id FROM handles WHERE handle_id = ANY ($1::uuid[]) OR customer_id = ANY ($2::uuid[])
-"""
-
-ADD_HANDLES = """
--- Callbacks and surveys that now wait for an answer.
-INSERT INTO handles (handle_id, case_id, customer_id)
-SELECT handle_id, case_id, customer_id
-FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS h (handle_id, case_id, customer_id)
-ON CONFLICT (handle_id) DO NOTHING
-"""
-
-REMOVE_HANDLES = """
--- Callbacks and surveys that ended.
-DELETE FROM handles WHERE handle_id = ANY ($1::uuid[])
 """
 
 KEEP_GREETINGS = """
@@ -81,20 +76,28 @@ class Handle:
     customer_id: UUID
 
 
-async def load(connection: "Connection", case_ids: Iterable[UUID]) -> dict[UUID, CaseFollowup]:
+async def load(connection: "Connection", case_ids: Sequence[UUID]) -> dict[UUID, CaseFollowup]:
     """Return the cases that followup knows of these, locked."""
-    rows = await connection.fetch(LOAD_CASES, list(case_ids))
+    if not case_ids:
+        return {}
+    rows = await connection.fetch(LOAD_CASES, case_ids)
     return {row["case_id"]: _BODY.validate_json(row["body"]) for row in rows}
 
 
-async def save(connection: "Connection", states: Sequence[CaseFollowup]) -> None:
-    """Write the cases."""
+async def save(
+    connection: "Connection", states: Sequence[CaseFollowup], added: Sequence[Handle], removed: Sequence[UUID]
+) -> None:
+    """Write the cases and keep the look-up in step with them, in one round trip."""
     if states:
         await connection.execute(
             SAVE_CASES,
             [state.case_id for state in states],
             [state.version for state in states],
             [_BODY.dump_json(state, exclude_defaults=True).decode() for state in states],
+            [handle.handle_id for handle in added],
+            [handle.case_id for handle in added],
+            [handle.customer_id for handle in added],
+            removed,
         )
 
 
@@ -106,19 +109,6 @@ async def find_handles(
         return []
     rows = await connection.fetch(FIND_HANDLES, handle_ids, customer_ids)
     return [Handle(row["handle_id"], row["case_id"], row["customer_id"]) for row in rows]
-
-
-async def change_handles(connection: "Connection", added: Sequence[Handle], removed: Sequence[UUID]) -> None:
-    """Keep the look-up in step with the cases."""
-    if added:
-        await connection.execute(
-            ADD_HANDLES,
-            [handle.handle_id for handle in added],
-            [handle.case_id for handle in added],
-            [handle.customer_id for handle in added],
-        )
-    if removed:
-        await connection.execute(REMOVE_HANDLES, removed)
 
 
 async def keep_greetings(connection: "Connection", connected: Mapping[str, datetime], now: datetime) -> None:

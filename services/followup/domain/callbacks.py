@@ -4,7 +4,6 @@ A callback is planned, then called, then either planned again for its next rung 
 customer's calling hours, and one that nobody reports on counts as not answered.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -22,6 +21,7 @@ from contracts.followup import (
 from contracts.message import Message
 from contracts.router import CallbackCancelled, CallbackScheduled
 from contracts.values import CallbackPurpose, CallOutcome
+from services.followup.domain.copying import replaced
 from services.followup.domain.ladder import next_try_at
 from services.followup.domain.rules import Occasion
 from services.followup.domain.state import Callback, CaseFollowup, Decision, callback_id_of
@@ -49,7 +49,7 @@ def adopt(state: CaseFollowup, event: CallbackScheduled, occasion: Occasion) -> 
 def withdraw(state: CaseFollowup, event: CallbackCancelled) -> Decision:
     """Forget a call that somebody called off; the journal has it already."""
     callback = _find(state, event.callback_id)
-    return Decision(state if callback is None else _with(state, replace(callback, state="ended")))
+    return Decision(state if callback is None else _with(state, replaced(callback, state="ended")))
 
 
 def drop(state: CaseFollowup, purposes: tuple[CallbackPurpose, ...], reason: str, occasion: Occasion) -> Decision:
@@ -90,7 +90,7 @@ def reported(state: CaseFollowup, report: CallReported, occasion: Occasion) -> D
     awaited = report.attempt == callback.attempt and callback.state == "calling"
     if report.outcome != "answered" and not awaited and report.attempt <= callback.attempt:
         return Decision(state)
-    tried = replace(callback, attempt=max(callback.attempt, report.attempt))
+    tried = replaced(callback, attempt=max(callback.attempt, report.attempt))
     if report.outcome != "answered":
         return _failed(state, tried, report.outcome, occasion)
     done = CallbackDone(
@@ -100,7 +100,7 @@ def reported(state: CaseFollowup, report: CallReported, occasion: Occasion) -> D
         text=report.text,
         at=report.at,
     )
-    return Decision(_with(state, replace(tried, state="ended")), (done,))
+    return Decision(_with(state, replaced(tried, state="ended")), (done,))
 
 
 class _Wish:
@@ -151,7 +151,7 @@ def _call(state: CaseFollowup, callback: Callback, occasion: Occasion) -> Decisi
     if callback.phone is None:
         return _drop_all(state, [callback], "no phone number is known", occasion)
     if opens_at > occasion.at:
-        later = replace(callback, at=opens_at)
+        later = replaced(callback, at=opens_at)
         return Decision(_with(state, later), (_scheduled(state, later, occasion),))
     return _place(state, callback, callback.phone, hours.closes_at(occasion.at), occasion)
 
@@ -161,7 +161,7 @@ def _place(
 ) -> Decision:
     rules = occasion.rules
     report_until = occasion.at + timedelta(seconds=rules.policy.callbacks.report_seconds)
-    calling = replace(callback, state="calling", attempt=callback.attempt + 1, at=report_until)
+    calling = replaced(callback, state="calling", attempt=callback.attempt + 1, at=report_until)
     message = CallbackDue(
         **_facts(state, callback, occasion),
         attempt=calling.attempt,
@@ -181,7 +181,7 @@ def _silent(state: CaseFollowup, callback: Callback, occasion: Occasion) -> Deci
 
 def _failed(state: CaseFollowup, callback: Callback, outcome: CallOutcome, occasion: Occasion) -> Decision:
     """Count the try and plan the next rung of the ladder, or give up."""
-    counted = replace(
+    counted = replaced(
         callback,
         machines=callback.machines + (outcome == "machine"),
         failures=callback.failures + (outcome not in ("machine", "agent_unavailable")),
@@ -196,18 +196,18 @@ def _failed(state: CaseFollowup, callback: Callback, outcome: CallOutcome, occas
     if next_at is None:
         given_up = _give_up(state, counted, occasion)
         return Decision(given_up.state, (tried, *given_up.messages))
-    return Decision(_with(state, replace(counted, state="planned", at=next_at)), (tried,))
+    return Decision(_with(state, replaced(counted, state="planned", at=next_at)), (tried,))
 
 
 def _give_up(state: CaseFollowup, callback: Callback, occasion: Occasion) -> Decision:
     message = CallbackGivenUp(**_facts(state, callback, occasion), attempts=callback.failures + callback.machines)
-    return Decision(_with(state, replace(callback, state="ended")), (message,))
+    return Decision(_with(state, replaced(callback, state="ended")), (message,))
 
 
 def _drop_all(state: CaseFollowup, gone: list[Callback], reason: str, occasion: Occasion) -> Decision:
     messages = tuple(CallbackDropped(**_facts(state, callback, occasion), reason=reason) for callback in gone)
     for callback in gone:
-        state = _with(state, replace(callback, state="ended"))
+        state = _with(state, replaced(callback, state="ended"))
     return Decision(state, messages)
 
 
@@ -238,4 +238,4 @@ def _find(state: CaseFollowup, callback_id: UUID) -> Callback | None:
 
 def _with(state: CaseFollowup, callback: Callback) -> CaseFollowup:
     others = tuple(each for each in state.callbacks if each.callback_id != callback.callback_id)
-    return replace(state, callbacks=(*others, callback))
+    return replaced(state, callbacks=(*others, callback))

@@ -5,12 +5,13 @@ the spans, the target and a calendar, so that any verdict can be computed again 
 on: a clock that was never looked at while the service was down is exactly as late as one that was.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 from services.followup.domain.calendar import NOTHING, WorkingCalendar
+from services.followup.domain.copying import replaced
 
 ClockState = Literal["running", "paused", "met", "breached", "cancelled"]
 StepKind = Literal["started", "paused", "resumed", "warned", "met", "breached", "cancelled"]
@@ -89,9 +90,9 @@ def schedule(clock: Clock, calendar: WorkingCalendar) -> Clock:
     """Compute the moments of a clock anew from its spans."""
     due_at = moment_of(clock, FULL, calendar)
     if clock.state != "running":
-        return replace(clock, due_at=due_at or clock.due_at, next_at=None)
+        return replaced(clock, due_at=due_at or clock.due_at, next_at=None)
     next_at = moment_of(clock, clock.warnings[0], calendar) if clock.warnings else due_at
-    return replace(clock, due_at=due_at, next_at=next_at)
+    return replaced(clock, due_at=due_at, next_at=next_at)
 
 
 def moment_of(clock: Clock, percent: int, calendar: WorkingCalendar) -> datetime | None:
@@ -117,7 +118,7 @@ def tick(clock: Clock, at: datetime, calendar: WorkingCalendar) -> Turn:
     rest = clock.warnings[1:]
     while rest and (moment := moment_of(clock, rest[0], calendar)) is not None and moment <= at:
         percent, said_at, rest = rest[0], moment, rest[1:]
-    warned = schedule(replace(clock, warnings=rest), calendar)
+    warned = schedule(replaced(clock, warnings=rest), calendar)
     return warned, (Step("warned", warned, said_at, percent=percent),)
 
 
@@ -127,7 +128,7 @@ def pause(clock: Clock, at: datetime, reason: str) -> Turn:
         return clock, ()
     if clock.due_at is not None and at > clock.due_at:
         return _run_out(clock, clock.due_at)
-    paused = replace(_ended(clock, at), state="paused", due_at=None, next_at=None)
+    paused = _ended(clock, at, state="paused", due_at=None, next_at=None)
     return paused, (Step("paused", paused, at, reason=reason),)
 
 
@@ -136,7 +137,7 @@ def resume(clock: Clock, at: datetime, calendar: WorkingCalendar) -> Turn:
     if clock.state != "paused":
         return clock, ()
     last = clock.spans[-1].end or at
-    resumed = schedule(replace(clock, state="running", spans=(*clock.spans, Span(max(at, last)))), calendar)
+    resumed = schedule(replaced(clock, state="running", spans=(*clock.spans, Span(max(at, last)))), calendar)
     return resumed, (Step("resumed", resumed, at),)
 
 
@@ -146,7 +147,7 @@ def meet(clock: Clock, at: datetime) -> Turn:
         return clock, ()
     if clock.state != "paused" and clock.due_at is not None and at > clock.due_at:
         return (clock, ()) if clock.state == "breached" else _run_out(clock, clock.due_at)
-    met = replace(_ended(clock, at), state="met", next_at=None)
+    met = _ended(clock, at, state="met", next_at=None)
     return met, (Step("met", met, at),)
 
 
@@ -156,7 +157,7 @@ def cancel(clock: Clock, at: datetime, reason: str) -> Turn:
         return clock, ()
     if clock.state == "running" and clock.due_at is not None and at > clock.due_at:
         return _run_out(clock, clock.due_at)
-    cancelled = replace(_ended(clock, at), state="cancelled", due_at=None, next_at=None)
+    cancelled = _ended(clock, at, state="cancelled", due_at=None, next_at=None)
     return cancelled, (Step("cancelled", cancelled, at, reason=reason),)
 
 
@@ -165,28 +166,28 @@ def recompute(clock: Clock, calendar: WorkingCalendar) -> Clock:
 
     One that was met, but too late by the new calendar, is breached; one that ran out too early by it runs on.
     """
-    judged = replace(clock, calendar=calendar.name)
+    judged = replaced(clock, calendar=calendar.name)
     over_at, ended_at = moment_of(judged, FULL, calendar), judged.spans[-1].end
     match clock.state:
         case "cancelled":
             return judged
         case "met" if over_at is not None and ended_at is not None and over_at < ended_at:
-            return _run_out(replace(judged, due_at=over_at), over_at)[0]
+            return _run_out(replaced(judged, due_at=over_at), over_at)[0]
         case "breached" if over_at is None:
             *before, last = judged.spans
-            return schedule(replace(judged, state="running", spans=(*before, Span(last.start))), calendar)
+            return schedule(replaced(judged, state="running", spans=(*before, Span(last.start))), calendar)
         case _:
             return schedule(judged, calendar)
 
 
 def _run_out(clock: Clock, due_at: datetime) -> Turn:
-    breached = replace(_ended(clock, due_at), state="breached", next_at=None)
+    breached = _ended(clock, due_at, state="breached", next_at=None)
     return breached, (Step("breached", breached, due_at),)
 
 
-def _ended(clock: Clock, at: datetime) -> Clock:
-    """Close the open span; for a verdict corrected later the end moves back."""
-    *before, last = clock.spans
+def _ended(clock: Clock, at: datetime, **changes: object) -> Clock:
+    """Close the open span and change the rest; for a verdict corrected later the end moves back."""
     if clock.state == "paused":
-        return clock
-    return replace(clock, spans=(*before, Span(last.start, max(at, last.start))))
+        return replaced(clock, **changes)
+    *before, last = clock.spans
+    return replaced(clock, spans=(*before, Span(last.start, max(at, last.start))), **changes)

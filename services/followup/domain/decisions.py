@@ -1,6 +1,6 @@
 """What does an event of a case, or a moment that came, lead to?"""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from contracts.message import Message
@@ -24,6 +24,7 @@ from contracts.router import (
 )
 from contracts.values import CallbackPurpose
 from services.followup.domain import callbacks, clocks, reminders, surveys, watching
+from services.followup.domain.copying import replaced
 from services.followup.domain.memory import first_seen, remember
 from services.followup.domain.promises import promised
 from services.followup.domain.rules import Occasion, Rules, applies
@@ -47,7 +48,7 @@ def open_case(event: CaseOpened, occasion: Occasion, greeting: Greeting | None =
     """Begin to follow a case, and settle how its conversation was greeted."""
     state = first_seen(event)
     signals = signals_of(state, event)
-    state = replace(state, supervision="needed" if "escalated" in signals else "none")
+    state = replaced(state, supervision="needed" if "escalated" in signals else "none")
     greeted = Decision(state) if greeting is None else _greet(state, greeting, occasion)
     followed = watching.follow(greeted.state, signals, occasion)
     return Decision(reminders.wait_for(followed.state, occasion), greeted.messages + followed.messages)
@@ -121,7 +122,7 @@ def _turned(
             return Decision(asked.state, ended.messages + asked.messages)
         case CaseMerged() | CaseMarkedSpam():
             ended = _end(state, ALL_PURPOSES, "merged" if isinstance(event, CaseMerged) else "spam", occasion)
-            return Decision(replace(ended.state, survey=None), ended.messages)
+            return Decision(replaced(ended.state, survey=None), ended.messages)
 
 
 def _end(state: CaseFollowup, purposes: tuple[CallbackPurpose, ...], reason: str, occasion: Occasion) -> Decision:
@@ -140,7 +141,7 @@ def _done_by_others(
             return callbacks.withdraw(state, event)
         case SurveyAnswered():
             same = state.survey is not None and state.survey.survey_id == event.survey_id
-            return Decision(replace(state, survey=None) if same else state)
+            return Decision(replaced(state, survey=None) if same else state)
 
 
 def _greet(state: CaseFollowup, greeting: Greeting, occasion: Occasion) -> Decision:
@@ -153,7 +154,7 @@ def _greet(state: CaseFollowup, greeting: Greeting, occasion: Occasion) -> Decis
             begun = watching.start_at(state, name, rule, greeting.connected_at, occasion)
             state, messages = begun.state, messages + begun.messages
     if greeting.greeted_at is not None:
-        then = replace(occasion, at=greeting.greeted_at)
+        then = replaced(occasion, at=greeting.greeted_at)
         state, said = watching.apply(state, lambda clock: _met(clock, spoke, then), occasion)
         messages += said
     return Decision(state, messages)

@@ -1,6 +1,5 @@
 """Which facts of a case does time need, and which event changes them?"""
 
-from dataclasses import replace
 from typing import Any
 
 from contracts.policy.followup import Signal
@@ -13,6 +12,7 @@ from contracts.router import (
     CaseTransferred,
 )
 from contracts.values import Customer
+from services.followup.domain.copying import replaced
 from services.followup.domain.signals import Event, supervision_after
 from services.followup.domain.state import CaseFollowup
 
@@ -42,7 +42,7 @@ def first_seen(event: CaseOpened) -> CaseFollowup:
 
 def remember(state: CaseFollowup, event: Event, signals: frozenset[Signal]) -> CaseFollowup:
     """Return the case with version, state and facts as they are after the event."""
-    return replace(
+    return replaced(
         state,
         version=event.version or state.version,
         state=event.state or state.state,

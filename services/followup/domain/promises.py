@@ -1,6 +1,5 @@
 """What becomes of a time that was told to the customer?"""
 
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from contracts.router import PromiseKept, PromiseMade, PromiseMoved
 from services.followup.domain import clocks
 from services.followup.domain.calendar import NOTHING
 from services.followup.domain.clocks import Clock, Span, Turn
+from services.followup.domain.copying import replaced
 from services.followup.domain.rules import Occasion
 from services.followup.domain.state import CaseFollowup, Decision
 from services.followup.domain.watching import apply, begin
@@ -27,7 +27,7 @@ def promised(state: CaseFollowup, event: PromiseMade | PromiseMoved | PromiseKep
         case PromiseMoved():
             freed, said = apply(state, lambda clock: _moved(clock, event.promise_id, occasion), occasion)
             watched = _watch(freed, event.promise_id, event.due_at, occasion)
-            return replace(watched, messages=(*said, *watched.messages))
+            return replaced(watched, messages=(*said, *watched.messages))
 
 
 def _watch(state: CaseFollowup, promise_id: UUID, due_at: datetime, occasion: Occasion) -> Decision:

@@ -1,10 +1,10 @@
 """When is the customer reminded of what we wait for, and when has a case been silent too long?"""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from contracts.followup import ReminderDue
+from services.followup.domain.copying import replaced
 from services.followup.domain.rules import Occasion, Rules
 from services.followup.domain.state import CaseFollowup, Decision, Ladder
 
@@ -21,7 +21,7 @@ def wait_for(state: CaseFollowup, occasion: Occasion) -> CaseFollowup:
     kept = tuple(ladder for ladder in state.ladders if ladder.about == about)
     if about is not None and not kept:
         kept = _ladder(about, occasion)
-    return state if kept == state.ladders else replace(state, ladders=kept)
+    return state if kept == state.ladders else replaced(state, ladders=kept)
 
 
 def due(state: CaseFollowup, occasion: Occasion) -> Decision:
@@ -33,7 +33,7 @@ def due(state: CaseFollowup, occasion: Occasion) -> Decision:
         climbed = _climbed(ladder, occasion)
         messages += (_reminder(state, ladder.about, climbed.step, occasion),)
         others = tuple(each for each in state.ladders if each is not ladder)
-        state = replace(state, ladders=(*others, climbed))
+        state = replaced(state, ladders=(*others, climbed))
     silent = _break_silence(state, occasion)
     return Decision(silent.state, (*messages, *silent.messages))
 
@@ -41,7 +41,7 @@ def due(state: CaseFollowup, occasion: Occasion) -> Decision:
 def _climbed(ladder: Ladder, occasion: Occasion) -> Ladder:
     moments = [ladder.since + timedelta(seconds=seconds) for seconds in _steps(ladder.about, occasion)]
     passed = sum(1 for moment in moments if moment <= occasion.at)
-    return replace(ladder, step=passed, next_at=moments[passed] if passed < len(moments) else None)
+    return replaced(ladder, step=passed, next_at=moments[passed] if passed < len(moments) else None)
 
 
 def progress_at(state: CaseFollowup, rules: Rules) -> datetime | None:
@@ -55,7 +55,7 @@ def _break_silence(state: CaseFollowup, occasion: Occasion) -> Decision:
     moment = progress_at(state, occasion.rules)
     if moment is None or moment > occasion.at:
         return Decision(state)
-    told = replace(state, told_at=occasion.at, progress_steps=state.progress_steps + 1)
+    told = replaced(state, told_at=occasion.at, progress_steps=state.progress_steps + 1)
     return Decision(told, (_reminder(told, "progress", told.progress_steps, occasion),))
 
 

@@ -1,12 +1,12 @@
 """Who is asked for a verdict, and when does an answer count?"""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal
 
 from contracts.followup import SurveyExpired, SurveyReply, SurveyRequested
 from contracts.intake import SurveyAnswer
 from contracts.router import CaseClosed
+from services.followup.domain.copying import replaced
 from services.followup.domain.rules import Occasion
 from services.followup.domain.state import CaseFollowup, Decision, Survey, survey_id_of
 
@@ -28,7 +28,7 @@ def ask(state: CaseFollowup, event: CaseClosed, occasion: Occasion) -> Decision:
         language=state.language,
         expires_at=survey.expires_at,
     )
-    return Decision(replace(state, survey=survey), (message,))
+    return Decision(replaced(state, survey=survey), (message,))
 
 
 def answered(state: CaseFollowup, answer: SurveyAnswer, occasion: Occasion) -> Decision:
@@ -44,7 +44,7 @@ def answered(state: CaseFollowup, answer: SurveyAnswer, occasion: Occasion) -> D
         overall=answer.overall,
         text=answer.text,
     )
-    return Decision(replace(state, survey=None), (message,))
+    return Decision(replaced(state, survey=None), (message,))
 
 
 def end(state: CaseFollowup, reason: Literal["expired", "reopened"], occasion: Occasion) -> Decision:
@@ -52,7 +52,7 @@ def end(state: CaseFollowup, reason: Literal["expired", "reopened"], occasion: O
     if state.survey is None:
         return Decision(state)
     message = SurveyExpired(**_facts(state, state.survey, occasion), reason=reason)
-    return Decision(replace(state, survey=None), (message,))
+    return Decision(replaced(state, survey=None), (message,))
 
 
 def due(state: CaseFollowup, occasion: Occasion) -> Decision:

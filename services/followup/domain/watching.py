@@ -1,29 +1,16 @@
-"""Which clocks of a case start, stand, go on and end with an event, and what is told of it?"""
+"""Which clocks of a case start, stand, go on and end with an event?"""
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
-from contracts.followup import (
-    ClockBroken,
-    ClockCancelled,
-    ClockMessage,
-    ClockMet,
-    ClockPaused,
-    ClockResumed,
-    ClockStarted,
-    ClockWarning,
-    PromiseAtRisk,
-    PromiseBroken,
-)
 from contracts.message import Message, derived_id
 from contracts.policy.followup import ClockPolicy, Signal
-from contracts.values import PolicyRef
 from services.followup.domain import clocks
-from services.followup.domain.clocks import Clock, Span, Step, Turn
+from services.followup.domain.clocks import Clock, Span, Turn
+from services.followup.domain.copying import replaced
 from services.followup.domain.rules import Occasion, applies, target_seconds
 from services.followup.domain.state import CaseFollowup, Decision
+from services.followup.domain.telling import told
 
 WAITING = "waiting_customer"
 RECLASSIFIED = "reclassified"
@@ -36,14 +23,14 @@ def follow(state: CaseFollowup, signals: frozenset[Signal], occasion: Occasion, 
     ``skip`` is a clock that must not start: its own breach never starts it again.
     """
     state, said = apply(state, lambda clock: _signalled(clock, signals, state, occasion), occasion)
-    begun, told = _start_all(state, occasion.rules.clocks_started_by(signals), occasion, skip)
-    return Decision(begun, (*said, *told))
+    begun, more = _start_all(state, occasion.rules.clocks_started_by(signals), occasion, skip)
+    return Decision(begun, (*said, *more))
 
 
 def end_all(state: CaseFollowup, reason: str, occasion: Occasion) -> Decision:
     """Cancel what still runs: the case has ended. Ended clocks are forgotten; ``followups`` keeps their story."""
     state, said = apply(state, lambda clock: clocks.cancel(clock, occasion.at, reason), occasion)
-    return Decision(replace(state, clocks=()), said)
+    return Decision(replaced(state, clocks=()), said)
 
 
 def tick_all(state: CaseFollowup, occasion: Occasion) -> Decision:
@@ -60,17 +47,13 @@ def apply(state: CaseFollowup, change: Change, occasion: Occasion) -> tuple[Case
     steps = [step for _, steps in turns for step in steps]
     if not steps:
         return state, ()
-    return replace(state, clocks=tuple(clock for clock, _ in turns)), tuple(_told(steps, state, occasion))
+    return replaced(state, clocks=tuple(clock for clock, _ in turns)), tuple(told(steps, state, occasion))
 
 
 def begin(state: CaseFollowup, clock: Clock, occasion: Occasion) -> Decision:
     """Start this clock, standing when the case waits for the customer."""
-    calendar = occasion.rules.calendar(clock.calendar)
-    begun, steps = clocks.start(clock, calendar)
-    if clock.pauses and state.state == WAITING:
-        begun, more = clocks.pause(begun, occasion.at, WAITING)
-        steps = (*steps, *more)
-    return Decision(replace(state, clocks=(*state.clocks, begun)), tuple(_told(steps, state, occasion)))
+    begun, steps = _begun(state, clock, occasion)
+    return Decision(replaced(state, clocks=(*state.clocks, begun)), tuple(told(steps, state, occasion)))
 
 
 def reclassify(state: CaseFollowup, occasion: Occasion) -> Decision:
@@ -99,12 +82,23 @@ def start_at(state: CaseFollowup, name: str, rule: ClockPolicy, at: datetime, oc
 def _start_all(
     state: CaseFollowup, wanted: dict[str, ClockPolicy], occasion: Occasion, skip: str | None
 ) -> tuple[CaseFollowup, tuple[Message, ...]]:
-    messages: tuple[Message, ...] = ()
-    for name, rule in wanted.items():
-        if name != skip and applies(rule, state) and not _had(state, name, rule):
-            begun = start_at(state, name, rule, occasion.at, occasion)
-            state, messages = begun.state, messages + begun.messages
-    return state, messages
+    turns = [
+        _begun(state, _built(name, rule, (Span(occasion.at),), state, occasion), occasion)
+        for name, rule in wanted.items()
+        if name != skip and applies(rule, state) and not _had(state, name, rule)
+    ]
+    if not turns:
+        return state, ()
+    begun = replaced(state, clocks=(*state.clocks, *(clock for clock, _ in turns)))
+    return begun, tuple(told((step for _, steps in turns for step in steps), state, occasion))
+
+
+def _begun(state: CaseFollowup, clock: Clock, occasion: Occasion) -> Turn:
+    begun, steps = clocks.start(clock, occasion.rules.calendar(clock.calendar))
+    if not clock.pauses or state.state != WAITING:
+        return begun, steps
+    paused, more = clocks.pause(begun, occasion.at, WAITING)
+    return paused, (*steps, *more)
 
 
 def _had(state: CaseFollowup, name: str, rule: ClockPolicy) -> bool:
@@ -169,81 +163,3 @@ def _signalled(clock: Clock, signals: frozenset[Signal], state: CaseFollowup, oc
     if clock.pauses and state.state == WAITING:
         return clocks.pause(clock, occasion.at, WAITING)
     return clock, ()
-
-
-_MESSAGES: dict[str, type[ClockMessage]] = {
-    "started": ClockStarted,
-    "paused": ClockPaused,
-    "resumed": ClockResumed,
-    "warned": ClockWarning,
-    "met": ClockMet,
-    "breached": ClockBroken,
-    "cancelled": ClockCancelled,
-}
-
-
-def _told(steps: Iterable[Step], state: CaseFollowup, occasion: Occasion) -> Iterable[Message]:
-    for step in steps:
-        yield _message(step, state, occasion)
-        if step.clock.promise_id is not None:
-            yield from _about_promise(step, state, occasion)
-
-
-def _message(step: Step, state: CaseFollowup, occasion: Occasion) -> ClockMessage:
-    clock, calendar = step.clock, occasion.rules.calendar(step.clock.calendar)
-    extra: dict[str, Any] = {} if step.reason is None else {"reason": step.reason}
-    if step.percent is not None:
-        extra["percent"] = step.percent
-    return _MESSAGES[step.kind](
-        case_id=state.case_id,
-        occurred_at=step.at,
-        policy=_policy(clock, occasion),
-        cause=occasion.cause,
-        clock_id=clock.clock_id,
-        clock=clock.name,
-        promise_id=clock.promise_id,
-        calendar=clock.calendar,
-        target_seconds=_seconds(clock.target),
-        elapsed_seconds=_seconds(clocks.elapsed(clock, step.at)),
-        business_seconds=_seconds(clocks.working(clock, step.at, calendar)),
-        due_at=clock.due_at,
-        **extra,
-    )
-
-
-def _about_promise(step: Step, state: CaseFollowup, occasion: Occasion) -> Iterable[Message]:
-    promise_id, due_at = step.clock.promise_id, step.clock.due_at
-    if promise_id is None or due_at is None:
-        return
-    policy = _policy(step.clock, occasion)
-    if step.kind == "warned" and step.percent is not None:
-        yield PromiseAtRisk(
-            case_id=state.case_id,
-            occurred_at=step.at,
-            policy=policy,
-            cause=occasion.cause,
-            promise_id=promise_id,
-            due_at=due_at,
-            percent=step.percent,
-        )
-    if step.kind == "breached":
-        yield PromiseBroken(
-            case_id=state.case_id,
-            occurred_at=step.at,
-            policy=policy,
-            cause=occasion.cause,
-            promise_id=promise_id,
-            due_at=due_at,
-        )
-
-
-def _policy(clock: Clock, occasion: Occasion) -> PolicyRef:
-    """Return the policy that the clock was started by; nearly always the present one."""
-    reference = occasion.rules.reference
-    if (clock.policy_name, clock.policy_version) == (reference.name, reference.version):
-        return reference
-    return PolicyRef(name=clock.policy_name, version=clock.policy_version)
-
-
-def _seconds(length: timedelta) -> int:
-    return int(length.total_seconds())
