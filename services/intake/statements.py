@@ -43,7 +43,7 @@ ORDER BY first_seen_at, kind, value
 LOAD_CASES = """
 -- Cases of these customers (open, or ended lately), of these conversations and with these numbers; and those
 -- merged into.
-WITH of_customer AS (
+WITH RECURSIVE of_customer AS (
     SELECT c.* FROM unnest($1::uuid[]) AS a (customer_id)
     CROSS JOIN LATERAL (
         SELECT cases.* FROM cases
@@ -59,6 +59,11 @@ WITH of_customer AS (
 ), found AS (
     SELECT * FROM of_customer UNION SELECT * FROM of_conversation
     UNION SELECT * FROM cases WHERE case_number = ANY ($3::text[])
+), merged AS (
+    SELECT merged_into FROM found WHERE merged_into IS NOT NULL
+    UNION
+    SELECT cases.merged_into FROM merged JOIN cases ON cases.case_id = merged.merged_into
+    WHERE cases.merged_into IS NOT NULL
 )
 SELECT case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state,
     version,
@@ -67,7 +72,7 @@ UNION
 SELECT case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state,
     version,
        order_no, closed_at, outcome, merged_into, primary_of, subject_slot FROM cases
-WHERE case_id IN (SELECT merged_into FROM found WHERE merged_into IS NOT NULL)
+WHERE case_id IN (SELECT merged_into FROM merged)
 ORDER BY opened_at, case_id
 """
 

@@ -10,7 +10,7 @@ from services.intake.domain.classification import with_scenario
 from services.intake.domain.demands import Understanding, Wish
 from services.intake.domain.placement import Placed, Placement
 from services.intake.domain.replies import ReplyReader, choice_of, survey_answer_of, verdict_of
-from services.intake.domain.state import Book, Conversation, KnownCase, OpenSurvey
+from services.intake.domain.state import ENDED, Book, Conversation, KnownCase, OpenSurvey
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def answer_of(
     now: datetime,
 ) -> Answer:
     """Return what a customer's message answers; what was asked last is answered first."""
-    solved = _solved_case(book, conversation, token)
+    solved = _solved_case(book, conversation, customer, token)
     survey = _open_survey(book, conversation, customer, now)
     if survey is not None and (conversation.prompted_at is None or conversation.prompted_at < survey.sent_at):
         scored = survey_answer_of(reader, survey.survey_id, understanding.reading.text)
@@ -52,11 +52,21 @@ def answer_of(
     return _chosen(reader, conversation, understanding)
 
 
-def _solved_case(book: Book, conversation: Conversation, token: KnownCase | None) -> KnownCase | None:
-    """Return the case that waits for the customer's yes or no."""
+def _solved_case(
+    book: Book,
+    conversation: Conversation,
+    customer: UUID,
+    token: KnownCase | None,
+) -> KnownCase | None:
+    """Return the case that waits for the customer's yes or no.
+
+    Who called is asked by SMS, so an SMS may answer for a case of another conversation, unless it has one of its own.
+    """
     if token is not None and token.state == "solved":
         return token
     cases = book.conversation_cases(conversation.conversation_id)
+    if conversation.channel == "sms" and all(case.state in ENDED for case in cases):
+        cases = book.customer_cases(customer)
     return next((case for case in reversed(cases) if case.state == "solved"), None)
 
 

@@ -1,5 +1,6 @@
 """Which conversation and contact does a channel event belong to, and who leads it (R1, R4, R8)?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -38,14 +39,15 @@ def enter(book: Book, item: Incoming, words: Words, policy: Policy) -> Entry:
     before = book.conversations.get(item.conversation_id)
     customer = _customer(book, item, before, rules.identity)
     known = before is not None and _goes_on(before, item, rules.threading)
-    spoken = words.language or getattr(item.message, "language", None)
-    language = spoken or language_of(words.judged, policy.languages, _language_known(book, before, customer))
+    language = _language(book, item, words, before, customer, policy.languages)
     note(book, customer, name=_name(item), language=language, time_zone=getattr(item.message, "time_zone", None))
-    conversation = _conversation(item, before, customer, language, known=known)
+    continuing = _continuing(before, item, rules.threading)
+    goes_on = continuing and before is not None and not before.ended
+    conversation = _conversation(item, before, customer, language, known=known, goes_on=goes_on)
     book.conversations[item.conversation_id] = conversation
     if item.mail is not None:
         _remember_thread(book, item)
-    return Entry(_contact(item, conversation), customer, language, known, _continuing(before, item, rules.threading))
+    return Entry(_contact(item, conversation), customer, language, known, continuing)
 
 
 def _customer(book: Book, item: Incoming, before: Conversation | None, policy: Identity) -> UUID:
@@ -78,7 +80,13 @@ def _conversation(
     language: str,
     *,
     known: bool,
+    goes_on: bool,
 ) -> Conversation:
+    """Return the conversation after this event.
+
+    Where every message is a contact of its own (SMS, e-mail) a choice that was offered still waits while the
+    conversation goes on: else no answer would be understood, and two machines would prompt each other for ever (R3).
+    """
     message, mail = item.message, item.mail
     started = message if isinstance(message, ConversationStarted) else None
     base = before or Conversation(
@@ -95,7 +103,7 @@ def _conversation(
             contact_id=derived_id("contact", item.message_id),
             ended=False,
             greeted=False,
-            prompted_at=None,
+            prompted_at=base.prompted_at if goes_on else None,
             started_at=item.at,
             agent_id=None,
         )
@@ -130,8 +138,19 @@ def _remember_thread(book: Book, item: Incoming) -> None:
         book.threads.setdefault(storable(key.lower()), item.conversation_id)
 
 
-def _language_known(book: Book, before: Conversation | None, customer: UUID) -> str | None:
-    return (before.language if before else None) or book.people[customer].language
+def _language(
+    book: Book,
+    item: Incoming,
+    words: Words,
+    before: Conversation | None,
+    customer: UUID,
+    shipped: Sequence[str],
+) -> str:
+    """Return the customer's language; what an agent writes says nothing about it (Q3)."""
+    known = (before.language if before else None) or book.people[customer].language
+    if words.author == "agent":
+        return known or shipped[0]
+    return words.language or getattr(item.message, "language", None) or language_of(words.judged, shipped, known)
 
 
 def _name(item: Incoming) -> str | None:

@@ -6,7 +6,7 @@ from typing import TypedDict
 from uuid import UUID
 
 from contracts.intake import ProposedDemand
-from contracts.values import Cause, Contact, Customer, PolicyRef
+from contracts.values import Cause, Channel, Contact, Customer, PolicyRef
 from services.intake.domain.answers import NONE, Answer
 from services.intake.domain.conversations import Entry
 from services.intake.domain.demands import Understanding
@@ -50,8 +50,17 @@ def asks_for_choice(book: Book, item: Incoming, heard: Heard) -> bool:
 
 
 def case_of_token(book: Book, token: str | None) -> KnownCase | None:
-    """Return the case whose number stands in a message."""
-    return next((case for case in book.cases.values() if case.case_number == token), None) if token else None
+    """Return the case whose number stands in a message; a merged one stands for the case in which it goes on (R8)."""
+    named = next((case for case in book.cases.values() if case.case_number == token), None) if token else None
+    return book.survivor(named) if named else None
+
+
+def asked_elsewhere(book: Book, channel: Channel, customer: UUID) -> KnownCase | None:
+    """Return the case that waits for this customer's answer: who called is asked by SMS and answers there (R6, R8)."""
+    if channel != "sms":
+        return None
+    cases = book.customer_cases(customer)
+    return next((case for case in reversed(cases) if case.state == "waiting_customer"), None)
 
 
 def with_token(

@@ -8,6 +8,8 @@ from uuid import UUID
 from contracts.router import (
     CaseClosed,
     CaseEvent,
+    CaseInformationReceived,
+    CaseInformationRequested,
     CaseMarkedSpam,
     CaseMerged,
     CaseOpened,
@@ -22,6 +24,8 @@ from services.intake.domain.state import OpenSurvey
 HEARD: tuple[type[CaseEvent], ...] = (
     CaseOpened,
     CaseReclassified,
+    CaseInformationRequested,
+    CaseInformationReceived,
     CaseResolved,
     CaseReopened,
     CaseClosed,

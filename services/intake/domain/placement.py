@@ -31,6 +31,8 @@ class Surroundings:
     """The conversation was not silent for long before this message."""
     order_no: str | None
     now: datetime
+    waiting: KnownCase | None = None
+    """The case for which the customer was asked something that these words may answer from another conversation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ def _addition(understanding: Understanding, around: Surroundings, policy: Thread
     working = tuple(case.case_id for case in live if case.state != "solved")
     if working or understanding.courtesy_only or understanding.stopped:
         return working
+    if around.waiting:
+        return (around.waiting.case_id,)
     return tuple(case.case_id for case in live)
 
 
@@ -97,6 +101,8 @@ def _target(wish: Wish, around: Surroundings, policy: Threading, *, first: bool)
     working = [case for case in live if case.state != "solved"]
     if working and first and not wish.marked and _goes_on(wish, working[0], around):
         return working[0]
+    if around.waiting and first and not working and wish.classification.category in UNSPECIFIC:
+        return around.waiting
     return _of_customer(wish, around, policy) or (_closed_here(wish, around, policy) if first and not live else None)
 
 

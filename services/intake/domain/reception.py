@@ -25,9 +25,17 @@ from services.intake.domain.answers import NONE, answer_of
 from services.intake.domain.cases import Proposal, proposed
 from services.intake.domain.classification import Rulebook
 from services.intake.domain.conversations import Entry, enter
-from services.intake.domain.demands import Wish, understand
+from services.intake.domain.demands import Wish, understander
 from services.intake.domain.facts import facts_of, order_pattern
-from services.intake.domain.hearing import Common, Heard, asks_for_choice, case_of_token, to_greet, with_token
+from services.intake.domain.hearing import (
+    Common,
+    Heard,
+    asked_elsewhere,
+    asks_for_choice,
+    case_of_token,
+    to_greet,
+    with_token,
+)
 from services.intake.domain.ignored import ignored_reason, stranger
 from services.intake.domain.incoming import Incoming, Words, incoming, with_facts, words_of
 from services.intake.domain.placement import Placed, Surroundings, agents_words, place
@@ -38,12 +46,12 @@ from services.intake.domain.state import Book
 class Reception:
     """Understands channel events by one policy pack."""
 
-    __slots__ = ("_orders", "_replies", "_rulebook", "policy")
+    __slots__ = ("_orders", "_replies", "_understood", "policy")
 
     def __init__(self, policy: Policy) -> None:
         """Compile the pack once."""
         self.policy = policy
-        self._rulebook = Rulebook(policy.classification)
+        self._understood = understander(Rulebook(policy.classification))
         self._replies = reply_reader(policy.classification.replies)
         self._orders = order_pattern(policy.classification.order_numbers)
 
@@ -150,7 +158,7 @@ class Reception:
         )
 
     def _purpose(self, book: Book, item: Incoming, entry: Entry, now: datetime, text: str) -> ProposedDemand:
-        wish = Wish(text, understand(self._rulebook, text).gravest, marked=False)
+        wish = Wish(text, self._understood(text).gravest, marked=False)
         return self._proposed(book, item, entry, now, (Placed(wish, "opens"),), facts_of(text, self._orders))[0]
 
     def _proposed(
@@ -207,10 +215,9 @@ class Reception:
         history = people.history_of(book, entry.customer, categories, now, rules.identity, rules.threading)
         demands = self._proposed(book, item, entry, now, placement.demands, item.facts)
         choice = asks_for_choice(book, item, heard)
-        if choice:
-            book.conversations[item.conversation_id] = replace(
-                book.conversations[item.conversation_id], prompted_at=now
-            )
+        if choice or demands:  # a stated need ends the prompt: a later "1" answers something else (R3)
+            conversation = book.conversations[item.conversation_id]
+            book.conversations[item.conversation_id] = replace(conversation, prompted_at=now if choice else None)
         common = self._common(book, item, entry, now)
         common["contact"] = with_token(book, common["contact"], demands, placement.joins)
         return ContactReceived(
@@ -228,7 +235,7 @@ class Reception:
         )
 
     def _hear(self, book: Book, item: Incoming, entry: Entry, words: Words, now: datetime) -> Heard:
-        understanding = understand(self._rulebook, words.judged)
+        understanding = self._understood(words.judged)
         conversation = book.conversations[item.conversation_id]
         token = case_of_token(book, item.token)
         answer = answer_of(self._replies, book, conversation, entry.customer, understanding, token, now)
@@ -241,5 +248,6 @@ class Reception:
             continuing=entry.continuing,
             order_no=item.facts.get("order_no"),
             now=now,
+            waiting=asked_elsewhere(book, conversation.channel, entry.customer),
         )
         return Heard(place(understanding, around, self.policy.classification.threading), NONE, understanding)

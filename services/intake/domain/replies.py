@@ -12,7 +12,9 @@ from services.intake.domain.classification import Reading
 from services.intake.domain.normalization import comparable
 from services.intake.domain.vocabulary import Vocabulary
 
-_NUMBER = re.compile(r"(?<![0-9a-z.#])([1-5])(?![0-9.%])(?:\s*(?:分|星|points?|stars?|/\s*5))?")
+_NUMBER = re.compile(r"(?<![0-9a-z.#])([1-5])(?![0-9%]|\.(?!\s*$))(?:\s*(?:分|星|points?|stars?|/\s*5))?")
+_FOUR = re.compile(r"([1-5])" + r"[\s,，、;；/.-]{0,5}([1-5])" * 3 + r"(?![0-9%])([^0-9]*)")
+"""Four scores and no other figure, however they are set apart: "5 4 5 2.", "5/1/5/5", "5452"."""
 _LETTERS = re.compile(r"[^\W\d_]")
 _BARE = re.compile(r"[\s,，;；、/.。!！]*")
 _YES = frozenset({"1", "y", "yes", "是", "是的", "对", "对的", "嗯", "好了", "可以", "ok"})
@@ -66,6 +68,9 @@ def verdict_of(reader: ReplyReader, reading: Reading) -> bool | None:
 def survey_answer_of(reader: ReplyReader, survey_id: UUID, text: str) -> SurveyAnswer | None:
     """Return the scores in a reply to a survey; ``None`` when there are none or it is plainly something else (F4)."""
     plain = comparable(text.strip())
+    four = _FOUR.fullmatch(plain)
+    if four is not None and len(_LETTERS.findall(four[5])) <= WORDS_BEYOND_SCORES_MAX:
+        return _answer(survey_id, [int(four[place]) for place in range(1, SCORES_ALL + 1)], _remark(text, four[5]))
     numbers = [int(found[1]) for found in _NUMBER.finditer(plain)]
     rest = _NUMBER.sub(" ", plain)
     letters = len(_LETTERS.findall(rest))

@@ -159,12 +159,16 @@ class Book:
 
     def conversation_cases(self, conversation_id: str) -> list[KnownCase]:
         """Return the cases of a conversation, oldest first; a merged one stands for the case it went into."""
-        found = {}
-        for case_id in self.cases_of_conversation.get(conversation_id, ()):
-            case = self.cases[case_id]
-            into = self.cases.get(case.merged_into) if case.merged_into else None
-            found[(into or case).case_id] = into or case
-        return sorted(found.values(), key=lambda case: case.opened_at)
+        cases = (self.survivor(self.cases[each]) for each in self.cases_of_conversation.get(conversation_id, ()))
+        return sorted({case.case_id: case for case in cases}.values(), key=lambda case: case.opened_at)
+
+    def survivor(self, case: KnownCase) -> KnownCase:
+        """Return the case in which this one goes on after however many merges, itself when it was not merged."""
+        passed: set[UUID] = set()
+        while case.merged_into in self.cases and case.case_id not in passed:
+            passed.add(case.case_id)
+            case = self.cases[case.merged_into]
+        return case
 
     def customer_cases(self, root: UUID) -> list[KnownCase]:
         """Return the cases of a person under all identities, oldest first."""

@@ -5,7 +5,16 @@ from uuid import UUID
 from contracts.case_number import case_number
 from contracts.intake import ConfirmationReply, ContactReceived
 from contracts.message import derived_id
-from contracts.router import CaseClosed, CaseEvent, CaseMerged, CaseReclassified, CaseReopened, CaseResolved, SurveySent
+from contracts.router import (
+    CaseClosed,
+    CaseEvent,
+    CaseInformationRequested,
+    CaseMerged,
+    CaseReclassified,
+    CaseReopened,
+    CaseResolved,
+    SurveySent,
+)
 from contracts.values import Actor, Cause, PolicyRef, Priority
 from tests.integration.intake.conftest import Desk
 from tests.integration.intake.saying import PHONE, mail, only, received, text
@@ -162,6 +171,29 @@ async def test_old_news_changes_nothing_and_a_merged_case_points_on(desk: Desk) 
     await desk.hear(event(desk, CaseReopened, first, 3, "queued", reason="old", cycle=1))
 
     assert (await only(desk, text("耳机怎么还没好", PHONE))).joins == (other,)
+
+
+async def test_words_find_the_case_that_goes_on_after_two_merges(desk: Desk) -> None:
+    first = await opened(desk)
+    second = (await only(desk, text("发票怎么开", PHONE, conversation="b"))).demands[0].case_id
+    third = (await only(desk, text("快递三天没有更新物流信息", PHONE, conversation="c"))).demands[0].case_id
+    await desk.hear(event(desk, CaseMerged, first, 9, "merged", into_case_id=second, reason="same"))
+    await desk.hear(event(desk, CaseMerged, second, 9, "merged", into_case_id=third, reason="same"))
+
+    assert (await only(desk, text("耳机怎么还没好", PHONE))).joins == (third,)
+    assert (await only(desk, text(f"{case_number(first)} 有消息吗", PHONE, conversation="d"))).joins == (third,)
+
+
+async def test_who_called_answers_by_sms_what_was_asked_by_sms(desk: Desk) -> None:
+    call = await only(desk, text("耳机没声音了", PHONE, conversation="call", channel="phone"))
+    case = call.demands[0].case_id
+    await desk.hear(event(desk, CaseInformationRequested, case, 3, "waiting_customer", fields=("order_no",)))
+    told = await only(desk, text("A123456789 红色的那个", PHONE, conversation="sms-1", channel="sms"))
+    assert (told.joins, told.demands, told.choice_needed) == ((case,), (), False)
+
+    await desk.hear(event(desk, CaseResolved, case, 5, "solved", resolution="换新", cycle=1))
+    no = await only(desk, text("否", PHONE, conversation="sms-1", channel="sms"))
+    assert no.confirmation == ConfirmationReply(case_id=case, solved=False)
 
 
 async def test_a_correction_of_the_category_is_followed(desk: Desk) -> None:

@@ -52,6 +52,24 @@ async def test_the_choice_prompt_is_not_repeated(desk: Desk) -> None:
     assert not (await only(desk, text("？？？"))).choice_needed
 
 
+async def test_a_choice_offered_by_sms_is_understood_and_two_machines_prompt_no_loop(desk: Desk) -> None:
+    words = ("hello", "I am driving", "2", "1")
+    heard = [await only(desk, text(each, PHONE, conversation="sms-1", channel="sms")) for each in words]
+
+    assert [contact.choice_needed for contact in heard] == [True, False, False, False]
+    assert [demand.demand.classification.scenario for demand in heard[2].demands] == ["problem"]
+    assert heard[3].demands == (), "the prompt was answered: a later figure answers something else"
+    assert heard[3].joins == (heard[2].demands[0].case_id,)
+
+
+async def test_an_agents_words_do_not_change_the_customers_language(desk: Desk) -> None:
+    await only(desk, text("路由器坏了，上不了网", PHONE))
+    said = text("I have restarted your router from our side, please try again", PHONE)
+    answer = await only(desk, said.model_copy(update={"author": "agent", "agent_id": "a1"}))
+
+    assert answer.customer.language == "zh-CN"
+
+
 async def test_more_words_join_the_open_case_of_the_conversation(desk: Desk) -> None:
     first = await only(desk, text("The printer stopped working"))
     second = await only(desk, text("It shows error E42 since this morning"))

@@ -167,6 +167,28 @@ def test_survey_scores_are_read(reader: ReplyReader, text: str, overall: int | N
 
 
 @pytest.mark.parametrize(
+    ("text", "scores"),
+    [
+        ("5, 4, 5, 2.", (5, 4, 5, 2)),
+        ("5 4 5 2. Thanks", (5, 4, 5, 2)),
+        ("5/1/5/5", (5, 1, 5, 5)),
+        ("5452", (5, 4, 5, 2)),
+        ("５４５２", (5, 4, 5, 2)),
+        ("5.4.5.1", (5, 4, 5, 1)),
+        ("1. 5\n2. 4\n3. 5\n4. 2", (5, 4, 5, 2)),
+        ("速度5 结果4 态度5 总体1.", (5, 4, 5, 1)),
+        ("5.", (None, None, None, 5)),
+    ],
+)
+def test_four_scores_are_four_however_they_are_written(
+    reader: ReplyReader, text: str, scores: tuple[int | None, ...]
+) -> None:
+    answer = survey_answer_of(reader, SURVEY, text)
+    assert answer is not None
+    assert (answer.response_speed, answer.effectiveness, answer.attitude, answer.overall) == scores
+
+
+@pytest.mark.parametrize(
     ("text", "solved"),
     [
         ("好了，谢谢", True),
