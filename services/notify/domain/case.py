@@ -89,7 +89,7 @@ def _upset(judged: Classification) -> bool:
 
 def _followed(recipient: Recipient, event: CaseContactAttached | CaseInformationReceived) -> Recipient:
     """Return where the customer is now: in the last conversation in which they wrote themselves."""
-    if isinstance(event, CaseContactAttached) and event.author != "customer":
+    if isinstance(event, CaseContactAttached) and (event.author != "customer" or _is_somebody_else(event)):
         return recipient
     parties = event.customer.parties if isinstance(event, CaseContactAttached) else ()
     return replace(
@@ -101,6 +101,11 @@ def _followed(recipient: Recipient, event: CaseContactAttached | CaseInformation
         subject=event.contact.subject or recipient.subject,
         live=True,
     )
+
+
+def _is_somebody_else(event: CaseContactAttached) -> bool:
+    """Tell whether the words are of another than the case's customer: no answer goes there."""
+    return event.by.kind == "customer" and event.by.id != str(event.customer.customer_id)
 
 
 def left_chat(case: Case, conversation_id: str) -> Case | None:

@@ -71,14 +71,16 @@ def added_to(case: Case, contact: ContactReceived, occasion: Occasion, view: Vie
     """Add these words to a case, with what they mean in its state (R8)."""
     if case.state == "closed" and contact.author == "customer" and not in_reopen_window(case, occasion):
         return _continued(case, contact, occasion, view)
-    known = evolve(case, contact=contact.contact, customer=contact.customer)
+    own = _of_the_customer(case, contact)
+    known = evolve(case, contact=contact.contact, customer=contact.customer) if own else case
     if case.state == "waiting_customer" and contact.author == "customer":
-        after = resumed(known, occasion)
-        return tell(after, CaseInformationReceived(
-            **stamp(after, occasion), contact=contact.contact, text=contact.text,
-        ))
+        known = resumed(known, occasion)
+        if own:
+            return tell(known, CaseInformationReceived(
+                **stamp(known, occasion), contact=contact.contact, text=contact.text,
+            ))
     attached = tell(known, CaseContactAttached(
-        **stamp(known, occasion), contact=contact.contact, customer=contact.customer, author=contact.author,
+        **stamp(known, occasion), contact=contact.contact, customer=known.customer, author=contact.author,
         text=contact.text, attachments=contact.attachments,
     ))
     if case.state not in {"solved", "closed"} or contact.author == "agent":
@@ -87,6 +89,21 @@ def added_to(case: Case, contact: ContactReceived, occasion: Occasion, view: Vie
     if answer is not None and answer.case_id == case.case_id:
         return attached.then(lambda current: verdict(current, answer.solved, contact.text, occasion))
     return attached.then(lambda current: reopened(current, contact.text, False, occasion))
+
+
+def _of_the_customer(case: Case, contact: ContactReceived) -> bool:
+    """Tell whether the case's own customer is in this contact, and not somebody who knows the case's number or thread.
+
+    Somebody else's words are kept, and answered to nobody: the case stays its customer's, who alone hears of it. An
+    order number proves nothing here, since it may stand in anybody's words.
+    """
+    mine, theirs = case.customer, contact.customer
+    if mine.customer_id == theirs.customer_id:
+        return True
+    known = {(party.kind, party.value) for party in mine.parties if party.kind != "order"}
+    if not known:
+        return case.contact.conversation_id == contact.contact.conversation_id
+    return any((party.kind, party.value) in known for party in theirs.parties)
 
 
 def callback_requested(

@@ -118,6 +118,9 @@ def _known(case: Case, report: followup.CallbackMessage, occasion: Occasion) -> 
 
 
 def _asked(case: Case, report: followup.SurveyRequested, occasion: Occasion) -> Decision:
+    """Tell that a verdict was asked for, unless the case goes on by now: then the question is withdrawn (F4)."""
+    if report.cycle != case.cycle:
+        return nothing(case)
     after = evolve(case, survey=Survey(survey_id=report.survey_id))
     return tell(after, SurveySent(
         **stamp(after, occasion), survey_id=report.survey_id, customer_id=report.customer_id, channel=report.channel,

@@ -26,7 +26,7 @@ from contracts.router import (
     SolutionProposed,
 )
 from contracts.router.event import CaseEvent
-from contracts.values import Money
+from contracts.values import Actor, Money
 from services.notify.domain import requests
 from services.notify.domain.case import Case, left_chat
 from services.notify.domain.delivery import Delivery, delivery_of
@@ -234,6 +234,8 @@ def test_the_case_follows_its_customer_from_channel_to_channel() -> None:
     agents = a(CaseContactAttached, version=2, author="agent", contact=contact("email"), customer=customer(EMAIL))
     assert told(CHAT, moved).recipient.channel == "email"
     assert told(CHAT, agents).recipient.channel == "chat"
+    stranger = moved.model_copy(update={"by": Actor(kind="customer", id=str(derived_id("stranger")))})
+    assert told(CHAT, stranger).recipient == told(CHAT).recipient
     left = left_chat(told(CHAT), "chat-1")
     assert left is not None
     assert not left.recipient.live

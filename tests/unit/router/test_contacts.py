@@ -4,8 +4,8 @@ import pytest
 
 from contracts.intake import ConfirmationReply, ContactCallbackRequested, ContactReceived
 from contracts.message import derived_id
-from contracts.router import CallbackScheduled, CaseOpened
-from contracts.values import Cause, History
+from contracts.router import CallbackScheduled, CaseContactAttached, CaseOpened
+from contracts.values import Cause, Customer, History, Party
 from services.router.domain.case import Case
 from services.router.domain.contacts import Unknown, callback_requested, received
 from services.router.domain.journal import Decision, View
@@ -88,6 +88,29 @@ def test_information_for_a_case_without_an_agent_puts_it_into_the_queue() -> Non
     case = a_case(state="waiting_customer")
     (decision,) = heard(words("more", joins=(case.case_id,)), case)
     assert (types_of(decision), decision.case.state) == (["information_received"], "queued")
+
+
+STRANGER = Customer(
+    customer_id=derived_id("stranger"), parties=(Party(kind="phone", value="+8613700000009"),), language="en",
+)
+
+
+@pytest.mark.parametrize(("state", "after"), [("assigned", "assigned"), ("waiting_customer", "assigned")])
+def test_who_knows_only_the_number_of_a_case_is_heard_and_told_nothing(state: str, after: str) -> None:
+    case = a_case(state=state, agent_id="a-1", held_channel="chat")
+    contact = words("more", joins=(case.case_id,)).model_copy(update={"customer": STRANGER})
+    (decision,) = heard(contact, case)
+    event = decision.entries[0].event
+    assert isinstance(event, CaseContactAttached)
+    assert (event.customer, event.contact, event.state) == (case.customer, contact.contact, after)
+    assert (decision.case.customer, decision.case.contact) == (case.customer, case.contact)
+
+
+def test_a_customer_known_by_more_than_before_is_the_same_customer() -> None:
+    known = STRANGER.model_copy(update={"customer_id": derived_id("older")})
+    case = a_case(state="assigned", agent_id="a-1", held_channel="chat", customer=known)
+    contact = words("more", joins=(case.case_id,)).model_copy(update={"customer": STRANGER})
+    assert heard(contact, case)[0].case.customer == STRANGER
 
 
 def test_an_agents_words_are_kept_and_change_nothing() -> None:

@@ -99,3 +99,9 @@ def test_a_low_verdict_opens_a_recovery_once() -> None:
 def test_what_the_customer_was_told_stands_on_the_case() -> None:
     assert types_of(learned(a_case(state="closed"), report(notify.NotificationSent))) == ["customer_notified"]
     assert types_of(learned(a_case(), report(notify.NotificationUndelivered))) == ["notification_failed"]
+
+
+def test_a_verdict_asked_for_before_the_case_went_on_is_not_told() -> None:
+    asked = report(followup.SurveyRequested, survey_id=SURVEY, cycle=1)
+    assert types_of(learned(a_case(state="closed"), asked)) == ["survey_sent"]
+    assert types_of(learned(a_case(state="queued", cycle=2), asked)) == []
