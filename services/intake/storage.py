@@ -59,7 +59,7 @@ async def load(connection: Connection, wanted: Wanted, policy: ClassificationPol
     for row in await connection.fetch(sql.LOAD_PEOPLE, kinds, values, conversations):
         book.add_person(Person(**row))
     people = sorted(book.people)
-    for row in await connection.fetch(sql.LOAD_IDENTIFIERS, people):
+    for row in await _of(connection, sql.LOAD_IDENTIFIERS, people):
         book.add_identifier((row["kind"], row["value"]), row["customer_id"])
     since = now - timedelta(seconds=max(policy.identity.repeat_window_seconds, policy.threading.reopen_window_seconds))
     cases = await connection.fetch(
@@ -73,11 +73,16 @@ async def load(connection: Connection, wanted: Wanted, policy: ClassificationPol
     for row in cases:
         book.add_case(KnownCase(**row))
     complaints_since = now - timedelta(seconds=policy.identity.at_risk_window_seconds)
-    for row in await connection.fetch(sql.COUNT_PAST, people, complaints_since):
+    for row in await _of(connection, sql.COUNT_PAST, people, complaints_since):
         book.past[row["customer_id"]] = Past(row["cases"], row["complaints"])
     for row in await connection.fetch(sql.LOAD_SURVEYS, people, conversations, now):
         book.surveys[row["survey_id"]] = OpenSurvey(**row)
     return book
+
+
+async def _of(connection: Connection, statement: str, people: Sequence[object], *more: object) -> Sequence[Any]:
+    """Return what a statement says of these people; of nobody it is not asked."""
+    return await connection.fetch(statement, people, *more) if people else ()
 
 
 async def save(connection: Connection, book: Book, before: Book, now: datetime) -> None:

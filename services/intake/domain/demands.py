@@ -1,8 +1,9 @@
 """How many things does a message want, which comes first, or is no need stated at all (R3, R7)?"""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from itertools import pairwise
 
 from contracts.values import Classification
@@ -17,6 +18,10 @@ _NUMBERED = re.compile(r"(?:^|(?<=[\s:：;；,，。.]))(?:[(（]?[0-9]{1,2}[)�
 _LETTERS = re.compile(r"[^\W_]")
 DIGITS_MAX = 2
 """A bare number this short is an answer to something and no need."""
+TEXTS_MAX = 512
+"""So many understandings are remembered."""
+REMEMBERED_CHARACTERS_MAX = 400
+"""Longer words are hardly ever said twice."""
 _TRIM = " \t\r\n,，;；.。:：、-"
 
 
@@ -56,6 +61,16 @@ class _Stretch:
     end: int
     mark: str
     """``ordinal``, ``addition`` or nothing."""
+
+
+def understander(rulebook: Rulebook) -> Callable[[str], Understanding]:
+    """Return :func:`understand` by these rules, with a memory: short words are often the same ("ok", "谢谢")."""
+    remembered = lru_cache(maxsize=TEXTS_MAX)(partial(understand, rulebook))
+
+    def understood(text: str) -> Understanding:
+        return remembered(text) if len(text) <= REMEMBERED_CHARACTERS_MAX else understand(rulebook, text)
+
+    return understood
 
 
 def understand(rulebook: Rulebook, text: str) -> Understanding:

@@ -6,14 +6,13 @@ gaps only: nothing in a message can make it slow.
 """
 
 import re
-import string
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from services.intake.domain.terms import heads_of, pattern_of
+from services.intake.domain.terms import HEAD, heads_of, pattern_of
 
 Match = Callable[[str, int], re.Match[str] | None]
-_WORD = frozenset(string.ascii_lowercase + string.digits)
+_WORD = "a-z0-9"
 
 
 class Found(NamedTuple):
@@ -27,7 +26,7 @@ class Found(NamedTuple):
 class Vocabulary:
     """Many terms, each belonging to a numbered owner; finds all of them in one pass over a text."""
 
-    __slots__ = ("_by_head",)
+    __slots__ = ("_by_head", "_lengths", "_starts")
 
     def __init__(self, owned: Iterable[tuple[int, str]]) -> None:
         """Compile ``(owner, term)`` pairs; ``ValueError`` names a term that cannot be used."""
@@ -36,22 +35,33 @@ class Vocabulary:
             candidate = (owner, pattern_of(term).match)
             for head in heads_of(term):
                 self._by_head.setdefault(head, []).append(candidate)
+        lengths: dict[str, set[int]] = {}
+        for head in self._by_head:
+            lengths.setdefault(head[0], set()).add(len(head))
+        self._lengths = {first: tuple(sorted(found)) for first, found in lengths.items()}
+        self._starts = _starts_with(lengths)
 
     def find(self, text: str) -> list[Found]:
         """Return every place where a term stands in a text that was made comparable, in the order of their starts."""
         found: list[Found] = []
-        candidates_of = self._by_head.get
-        inside_word = False
-        for position, character in enumerate(text):
-            word = character in _WORD
-            if not (word and inside_word):
-                for end in (position + 1, position + 2, position + 3):
-                    for owner, match_at in candidates_of(text[position:end], ()):
-                        match = match_at(text, position)
-                        if match:
-                            found.append(Found(owner, position, match.end()))
-            inside_word = word
+        candidates_of, lengths_of = self._by_head.get, self._lengths
+        for start in self._starts.finditer(text):
+            position = start.start()
+            head = text[position : position + HEAD]
+            for length in lengths_of[start[0]]:
+                if length > len(head):
+                    break
+                for owner, match_at in candidates_of(head[:length], ()):
+                    match = match_at(text, position)
+                    if match:
+                        found.append(Found(owner, position, match.end()))
         return found
+
+
+def _starts_with(firsts: Iterable[str]) -> re.Pattern[str]:
+    """Return the pattern of one character that can begin a term: any of these, but none inside a Latin word."""
+    signs = "".join(re.escape(first) for first in sorted(firsts))
+    return re.compile(f"(?:(?<![{_WORD}])|(?![{_WORD}]))[{signs}]" if signs else "(?!)")
 
 
 def covered(found: Found, masks: Sequence[Found]) -> bool:
