@@ -1,17 +1,23 @@
 """What is a message, which topic carries it and under which key?"""
 
+from hashlib import sha1
 from typing import Any, ClassVar, Self
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from contracts.values import Value
 
 NAMESPACE = UUID("6b1f1c1e-6a53-5d0e-9d0c-1f6a5c3d8a11")
 """Root of every derived id of ours."""
+_SEED = NAMESPACE.bytes
 
 
 def derived_id(*parts: object) -> UUID:
-    """Return the id that these parts always get, so that a repeat is recognisable."""
-    return uuid5(NAMESPACE, "\x1f".join(str(part) for part in parts))
+    """Return the id that these parts always get, so that a repeat is recognisable.
+
+    It is ``uuid5(NAMESPACE, parts)`` (RFC 9562), written out: every message said gets one, and the library's is slower.
+    """
+    name = "\x1f".join([str(part) for part in parts])
+    return UUID(bytes=sha1(_SEED + name.encode(), usedforsecurity=False).digest()[:16], version=5)
 
 
 def schema_uri(type_name: str) -> str:

@@ -84,7 +84,10 @@ class Batch:
         added: list[Handle] = []
         removed: list[UUID] = []
         for state in self.changed():
-            before, after = _waiting(self._before.get(state.case_id)), _waiting(state)
+            known = self._before.get(state.case_id)
+            if known is not None and known.callbacks is state.callbacks and known.survey is state.survey:
+                continue
+            before, after = _waiting(known), _waiting(state)
             added += [Handle(each, state.case_id, state.customer_id) for each in sorted(after - before)]
             removed += sorted(before - after)
         return added, removed
