@@ -9,7 +9,7 @@ from rich.text import Text
 from services.cli.connection import HERE, Where, find_desk
 from services.cli.desk import ask
 from services.cli.output import console, local, print_json, relative, table
-from services.cli.rendering import event_line, shortened, state_text
+from services.cli.rendering import event_line, plain, shortened, state_text
 from services.runtime.clock import SystemClock
 
 
@@ -90,10 +90,10 @@ def _show_board(out: Console, cases: list[dict[str, Any]], now: datetime) -> Non
             state_text(case["state"]),
             f"{case['priority'] if case['priority'] is not None else ''} {case['band'] or ''}".strip(),
             case["department"] or "",
-            case["agent_name"] or "",
-            case["customer_name"] or "",
+            plain(case["agent_name"]),
+            plain(case["customer_name"]),
             relative(case["opened_at"], now),
-            shortened(case["summary"])[:48],
+            plain(case["summary"][:48]),
         )
     out.print(board)
 
@@ -104,7 +104,7 @@ def _show_case(out: Console, answer: dict[str, Any], now: datetime) -> None:
         Text.assemble((case["case_number"], "bold cyan"), "  ", state_text(case["state"]), f"  {case['case_id']}")
     )
     for name, value in _facts_of(case, now):
-        out.print(Text.assemble((f"{name:<12}", "dim"), value))
+        out.print(Text.assemble((f"{name:<12}", "dim"), plain(value)))
     out.print(Text("\ntimeline", style="bold"))
     for event in answer["timeline"]:
         at = Text(f"{local(event['occurred_at'], now):<17}", style="dim")
@@ -135,7 +135,7 @@ def _show_companions(out: Console, answer: dict[str, Any], now: datetime) -> Non
     if answer["promises"]:
         promises = table("promise", "due", "state", title="\npromises")
         for promise in answer["promises"]:
-            promises.add_row(shortened(promise["what"]), _due(promise["due_at"], now), promise["state"])
+            promises.add_row(plain(shortened(promise["what"])), _due(promise["due_at"], now), promise["state"])
         out.print(promises)
     if answer["clocks"]:
         clocks = table("clock", "state", "due", "target", "used", title="\nclocks")
@@ -150,7 +150,7 @@ def _show_companions(out: Console, answer: dict[str, Any], now: datetime) -> Non
         for message in answer["messages"]:
             what = message["milestone"] or message["purpose"]
             at = local(message["changed_at"], now)
-            messages.add_row(what, message["channel"], message["state"], at, message["reason"] or "")
+            messages.add_row(what, message["channel"], message["state"], at, plain(message["reason"]))
         out.print(messages)
 
 
@@ -166,7 +166,7 @@ def _show_reasons(out: Console, answer: dict[str, Any], now: datetime) -> None:
         )
         out.print(Text.assemble(("\nclassified ", "bold"), kind, (f"  {local(found['occurred_at'], now)}", "dim")))
         if found.get("reason"):
-            out.print(f"  because {found['reason']}")
+            out.print(Text.assemble("  because ", plain(found["reason"])))
         for evidence in found.get("evidence", ()):
             quote = f' - "{shortened(evidence["quote"])}"' if evidence.get("quote") else ""
             out.print(Text(f"  {evidence['field']} = {evidence['value']} by rule {evidence['rule']}{quote}"))

@@ -7,7 +7,7 @@ from typing import Any
 from services.cli.connection import HERE, SERVICES, Where, find
 from services.cli.failures import CommandError, bad_input
 from services.cli.output import console, local, print_json, table
-from services.cli.rendering import shortened
+from services.cli.rendering import plain, shortened
 from services.cli.schemas import schema
 from services.runtime import parking
 from services.runtime.clock import SystemClock
@@ -45,7 +45,7 @@ async def list_(
     for item in found:
         place = f"{item['partition']}@{item['offset']}"
         at = local(item["parked_at"], now)
-        detail = shortened(item["detail"])
+        detail = plain(shortened(item["detail"]))
         lines.add_row(
             item["id"], item["status"], item["reason"], item["topic"], place, at, str(item["attempt"]), detail
         )

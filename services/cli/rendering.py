@@ -106,8 +106,17 @@ def state_text(state: str) -> Text:
 
 def shortened(text: str) -> str:
     """Return a text on one line, cut where it is long; control characters never reach a terminal."""
-    flat = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    flat = _flat(text)
     return flat if len(flat) <= _TEXT_MAX else f"{flat[: _TEXT_MAX - 1]}…"
+
+
+def plain(text: str | None) -> Text:
+    """Return somebody's words as they are, on one line: brackets are no markup, and nothing commands the terminal."""
+    return Text(_flat(text or ""))
+
+
+def _flat(text: str) -> str:
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def _detail(name: str, data: Data) -> str:

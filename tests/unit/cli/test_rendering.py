@@ -1,13 +1,16 @@
 """Can every event be told in a line, whatever is in it?"""
 
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from contracts.registry import MESSAGES
 from contracts.router import CaseEvent, CommandRejected
+from services.cli.case import _show_board
 from services.cli.output import relative, span
 from services.cli.rendering import _DETAILS, event_line, short_name, shortened
 from tests.support.examples import MOMENT, example
@@ -35,6 +38,17 @@ def test_no_text_of_a_customer_reaches_the_terminal_as_a_command(text: str) -> N
 
     assert len(shown) <= 90
     assert shown.isprintable()
+
+
+def test_a_name_is_no_markup_and_no_command() -> None:
+    out = Console(file=StringIO(), width=200)
+    case = {"case_number": "C", "state": "queued", "priority": 1, "band": "low", "department": "front_desk"}
+    case |= {"agent_name": None, "customer_name": "Bob [/red] \x1b]0;x\x07", "opened_at": MOMENT.isoformat()}
+    _show_board(out, [case | {"summary": "[/bold] broken"}], MOMENT)
+
+    assert isinstance(out.file, StringIO)
+    assert "Bob [/red] ]0;x" in out.file.getvalue()
+    assert "[/bold] broken" in out.file.getvalue()
 
 
 @pytest.mark.parametrize(
