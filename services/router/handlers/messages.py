@@ -5,7 +5,7 @@ in one order, here as in a round of matching: cases, then agents, then timers.
 """
 
 from collections.abc import Iterable
-from functools import partial
+from functools import lru_cache, partial
 from uuid import UUID
 
 from contracts import desk
@@ -100,7 +100,7 @@ class _Batch:
         elif isinstance(message, Followup | Notification):
             case = self.book.cases.get(message.case_id)
             if case is not None:
-                occasion = self._occasion(received, SYSTEM.model_copy(update={"id": received.source.rsplit("/")[-1]}))
+                occasion = self._occasion(received, _service(received.source))
                 self.book.keep((decide_report(case, message, occasion),), received)
 
     def _command(self, received: Received, command: desk.Command) -> None:
@@ -160,6 +160,12 @@ class _Batch:
 
     def _occasion(self, received: Received, by: Actor) -> Occasion:
         return Occasion(received.cause, received.message_id, by, self.work.now, self.policy)
+
+
+@lru_cache(maxsize=64)
+def _service(source: str) -> Actor:
+    """Return the service of ours that reports, named as in its messages."""
+    return SYSTEM.model_copy(update={"id": source.rsplit("/", maxsplit=1)[-1]})
 
 
 def _left(case: Case, message: AgentPresenceChanged, occasion: Occasion) -> Decision | None:

@@ -1,7 +1,7 @@
 """When is the latest state of a case told?
 
 Not with every change: a compacted topic is about the last one. A change marks its case in its own transaction; once the
-mark is a second old, a round tells the state of that moment and takes the mark away. A crash leaves the mark.
+mark is three seconds old, a round tells the state of that moment and takes the mark away. A crash leaves the mark.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,8 @@ from services.runtime.database import Connection
 from services.runtime.lifecycle import wait
 from services.runtime.work import Outgoing
 
-SETTLED = timedelta(seconds=1)
+SETTLED = timedelta(seconds=3)
+"""How old the last state on the topic may be; a busy case costs one snapshot in this time."""
 LOOK_SECONDS = 0.5
 ROUND_MAX = 250
 """Cases of one transaction: their rows are locked for its length."""

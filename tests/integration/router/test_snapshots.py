@@ -36,7 +36,7 @@ async def test_many_changes_are_one_snapshot_that_tells_the_case_as_it_is(router
     await router.tell(command(desk.ReachMilestone, milestone="fix_deployed"))
     await router.tell(command(desk.MakePromise, promise_id=derived_id("promise"), what="a call", due_at=later(7200)))
     assert await router.tell_latest() == []
-    router.wait(1)
+    router.wait(3)
     (said,) = await router.tell_latest()
 
     told, case = CaseSnapshot.model_validate_json(said.value or b""), await router.case(CASE)
@@ -52,7 +52,7 @@ async def test_many_changes_are_one_snapshot_that_tells_the_case_as_it_is(router
 async def test_an_offer_is_told_without_what_only_the_router_knows(router: Router) -> None:
     await router.tell(a_profile(), presence("a-1", "available"), words(demands=(proposed(),)))
     await router.match()
-    router.wait(1)
+    router.wait(3)
     (said,) = await router.tell_latest()
     told = CaseSnapshot.model_validate_json(said.value or b"")
     assert told.offer is not None
@@ -61,7 +61,7 @@ async def test_an_offer_is_told_without_what_only_the_router_knows(router: Route
 
 async def test_what_a_transaction_has_in_hand_is_told_after_its_commit(router: Router) -> None:
     await router.tell(words(demands=(proposed(),)))
-    router.wait(1)
+    router.wait(3)
     async with router.pool.acquire() as connection:
         async with connection.transaction():
             await connection.execute("SELECT FROM cases WHERE case_id = $1 FOR UPDATE", CASE)
@@ -69,13 +69,13 @@ async def test_what_a_transaction_has_in_hand_is_told_after_its_commit(router: R
         assert versions(await router.tell_latest()) == [1]
     await router.tell(command(desk.RecordFacts, facts={"order_no": "A1"}))
     assert await router.tell_latest() == []
-    router.wait(1)
+    router.wait(3)
     assert versions(await router.tell_latest()) == [2]
 
 
 async def test_a_round_that_was_rolled_back_is_told_again(router: Router) -> None:
     await router.tell(words(demands=(proposed(),)))
-    router.wait(1)
+    router.wait(3)
     async with router.pool.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()
@@ -87,7 +87,7 @@ async def test_a_round_that_was_rolled_back_is_told_again(router: Router) -> Non
 async def test_rounds_of_two_replicas_tell_each_case_once(router: Router) -> None:
     number = ROUND_MAX // 10
     await router.tell(*(words(f"w{each}", demands=(proposed(f"d{each}"),)) for each in range(number)))
-    router.wait(1)
+    router.wait(3)
     rounds = await asyncio.gather(router.tell_latest(), router.tell_latest())
     keys = [each.message.key() for said in rounds for each in said]
     keys += [each.message.key() for each in await router.tell_latest()]
@@ -96,7 +96,7 @@ async def test_rounds_of_two_replicas_tell_each_case_once(router: Router) -> Non
 
 async def test_the_loop_puts_snapshots_into_the_outbox_and_stops(router: Router) -> None:
     await router.tell(words(demands=(proposed(),)))
-    router.wait(1)
+    router.wait(3)
     settings = Settings(kafka_bootstrap="127.0.0.1:9", postgres_dsn=SecretStr("postgresql://unused"))
     context = ServiceContext(
         service="router", settings=settings, pool=router.pool, policy=router.policy, clock=FixedClock(router.now),
