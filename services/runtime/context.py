@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from contracts.policy import Policy
-from services.runtime import metrics, outbox
+from services.runtime import metrics, outbox, timers
 from services.runtime.clock import Clock
 from services.runtime.database import PASSING, Connection, Pool, is_away
 from services.runtime.errors import TransientError
@@ -51,10 +51,12 @@ class ServiceContext:
             raise TypeError(f"{self.service} was not declared with {kind.__name__}")
         return self.settings
 
-    def committed(self) -> None:
-        """Wake the relay and the timers after a commit."""
-        self.outbox_wake.set()
-        self.timers_wake.set()
+    def committed(self, said: int) -> None:
+        """Wake the relay and the timers after a commit that left work for them; a look costs a round trip."""
+        if said:
+            self.outbox_wake.set()
+        if timers.soon(self.clock.now()):
+            self.timers_wake.set()
 
     async def transact(self, work: Transaction) -> None:
         """Do the work and store what it says in one transaction, then wake the relay.
@@ -74,12 +76,13 @@ class ServiceContext:
 
     async def _transact(self, work: Transaction) -> None:
         now = self.clock.now()
+        timers.EARLIEST.set(None)
         async with self.pool.acquire() as connection:
             with metrics.TRANSACTION_SECONDS.time():
                 async with connection.transaction():
                     said = await work(connection, now)
                     await outbox.append(connection, self.source, said, now, self.tracing)
-        self.committed()
+        self.committed(len(said))
 
     async def publish(self, said: Sequence[Outgoing]) -> None:
         """Send now and return after the brokers' acks: for edges whose caller waits and will repeat after a failure.

@@ -23,8 +23,7 @@ from services.runtime.timers import Firing, TimerVoidError
 from services.runtime.work import TIMER_TYPE_PREFIX, TIMERS_TOPIC, Received, TimerFired
 
 BATCH_MAX = 500
-IDLE_SECONDS = 0.25
-"""How long at most nobody looks; a timer set by another replica is noticed within this time."""
+IDLE_SECONDS = timers.LOOK_SECONDS
 
 LOCK = """
 -- firing.lock: one replica fires at a time, and whether any record waits for its retry

@@ -25,7 +25,7 @@ from services.runtime.logs import Log
 from services.runtime.parking import Backoff
 from services.runtime.pieces import Entry, Park, Piece
 from services.runtime.refusal import Unreadable
-from services.runtime.timers import FIRING, TimerVoidError
+from services.runtime.timers import EARLIEST, FIRING, TimerVoidError
 from services.runtime.tracing import UNTRACED, Tracing
 from services.runtime.work import Handler, Received, Work
 
@@ -64,8 +64,8 @@ class Processing:
     backoff: Backoff = field(default_factory=Backoff)
     dead_in_a_row_max: int = 200
     tracing: Tracing = UNTRACED
-    committed: Callable[[], None] = lambda: None
-    """Told after each commit, so that relay and timers look at once."""
+    committed: Callable[[int], None] = lambda _said: None
+    """Told after each commit how much was said, so that relay and timers look at once where there is something."""
     _dead_in_a_row: int = 0
 
     async def settle(self, piece: Piece) -> Tally:
@@ -110,6 +110,7 @@ class Processing:
     async def _transacted(self, piece: Piece, verdict: Failure | None) -> Tally:
         now = self.clock.now()
         firing = FIRING.set(piece.firing)
+        EARLIEST.set(None)
         try:
             with metrics.TRANSACTION_SECONDS.time():
                 async with self._acquired() as connection, connection.transaction():
@@ -121,7 +122,7 @@ class Processing:
         finally:
             FIRING.reset(firing)
         piece.settled()
-        self.committed()
+        self.committed(said)
         for tell in endings.after_commit:
             tell()
         return self._observed(piece, endings, said)

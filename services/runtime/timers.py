@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.runtime.database import Connection
@@ -123,6 +123,10 @@ class Firing:
 
 FIRING: ContextVar[Firing | None] = ContextVar("firing", default=None)
 """Set while a firing transaction runs its handler, which may set or cancel the very timers that are firing."""
+LOOK_SECONDS = 0.25
+"""How long at most nobody looks for due timers; a timer set by another replica is noticed within this time."""
+EARLIEST: ContextVar[datetime | None] = ContextVar("earliest", default=None)
+"""When the first of the timers is due that this transaction has set; whoever begins a transaction forgets it."""
 
 
 async def schedule(connection: Connection, timers: Sequence[Timer]) -> None:
@@ -133,6 +137,8 @@ async def schedule(connection: Connection, timers: Sequence[Timer]) -> None:
     if not timers:
         return
     given = {timer.timer_id: timer for timer in timers}
+    earliest, known = min(timer.due_at for timer in given.values()), EARLIEST.get()
+    EARLIEST.set(earliest if known is None else min(earliest, known))
     await _take_firing(connection, given)
     await connection.execute(
         SCHEDULE_TIMERS,
@@ -142,6 +148,12 @@ async def schedule(connection: Connection, timers: Sequence[Timer]) -> None:
         [timer.key for timer in given.values()],
         [json.dumps(dict(timer.payload)) for timer in given.values()],
     )
+
+
+def soon(now: datetime) -> bool:
+    """Tell whether this transaction has set a timer that is due before anybody would look by himself."""
+    earliest = EARLIEST.get()
+    return earliest is not None and earliest - now <= timedelta(seconds=LOOK_SECONDS)
 
 
 async def cancel(connection: Connection, timer_ids: Sequence[UUID]) -> None:

@@ -228,7 +228,7 @@ async def test_the_lock_order_of_business_first_leaves_no_deadlock(tiny: Pool) -
 
 async def test_the_loop_sleeps_until_it_is_woken_and_stops(tiny: Pool) -> None:
     clock, wake, stopping = SettableClock(), asyncio.Event(), asyncio.Event()
-    processing = a_processing(tiny, Notes(), clock, committed=stopping.set)
+    processing = a_processing(tiny, Notes(), clock, committed=lambda _said: stopping.set())
     async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
         tasks.create_task(firing.timers_loop(processing, tiny, wake, processing.log, stopping))
         await schedule(tiny, timer(1))
