@@ -26,7 +26,7 @@ from contracts.values import CallbackPurpose
 from services.followup.domain import callbacks, clocks, reminders, surveys, watching
 from services.followup.domain.copying import replaced
 from services.followup.domain.memory import first_seen, remember
-from services.followup.domain.promises import promised
+from services.followup.domain.promises import promised, watch_again
 from services.followup.domain.rules import Occasion, Rules, applies
 from services.followup.domain.signals import Event, is_echo, signals_of
 from services.followup.domain.state import CaseFollowup, Decision
@@ -115,7 +115,8 @@ def _turned(
         case CaseReopened():
             withdrawn = surveys.end(state, "reopened", occasion)
             dropped = callbacks.drop(withdrawn.state, ("after_resolution",), "the case was reopened", occasion)
-            return Decision(dropped.state, withdrawn.messages + dropped.messages)
+            watched = watch_again(dropped.state, occasion)
+            return Decision(watched.state, withdrawn.messages + dropped.messages + watched.messages)
         case CaseClosed():
             ended = _end(state, occasion.rules.policy.callbacks.closing_cancels, "closed", occasion)
             asked = surveys.ask(ended.state, event, occasion)

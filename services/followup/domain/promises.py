@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from contracts.message import derived_id
+from contracts.message import Message, derived_id
 from contracts.router import PromiseKept, PromiseMade, PromiseMoved
 from services.followup.domain import clocks
 from services.followup.domain.calendar import NOTHING
@@ -23,11 +23,32 @@ def promised(state: CaseFollowup, event: PromiseMade | PromiseMoved | PromiseKep
             return _watch(state, event.promise_id, event.due_at, occasion)
         case PromiseKept():
             kept, said = apply(state, lambda clock: _kept(clock, event.promise_id, occasion), occasion)
-            return Decision(kept, said)
+            return Decision(_forgotten(kept, event.promise_id), said)
         case PromiseMoved():
             freed, said = apply(state, lambda clock: _moved(clock, event.promise_id, occasion), occasion)
             watched = _watch(freed, event.promise_id, event.due_at, occasion)
             return replaced(watched, messages=(*said, *watched.messages))
+
+
+def watch_again(state: CaseFollowup, occasion: Occasion) -> Decision:
+    """Go on watching promises whose watch ended with the case, now that the case goes on (S2, F3).
+
+    One whose moment passed meanwhile is broken at once.
+    """
+    over = {clock.promise_id: clock for clock in state.clocks if clock.state == "cancelled"}
+    watched = {clock.promise_id for clock in state.clocks if clock.state != "cancelled"}
+    messages: tuple[Message, ...] = ()
+    for promise_id, clock in over.items():
+        if promise_id is not None and promise_id not in watched:
+            begun = _watch(_forgotten(state, promise_id), promise_id, clock.spans[0].start + clock.target, occasion)
+            state, messages = begun.state, messages + begun.messages
+    return Decision(state, messages)
+
+
+def _forgotten(state: CaseFollowup, promise_id: UUID) -> CaseFollowup:
+    """Return the case without the clocks of this promise that were cancelled."""
+    rest = tuple(clock for clock in state.clocks if clock.promise_id != promise_id or clock.state != "cancelled")
+    return state if len(rest) == len(state.clocks) else replaced(state, clocks=rest)
 
 
 def _watch(state: CaseFollowup, promise_id: UUID, due_at: datetime, occasion: Occasion) -> Decision:

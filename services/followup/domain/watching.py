@@ -28,9 +28,14 @@ def follow(state: CaseFollowup, signals: frozenset[Signal], occasion: Occasion, 
 
 
 def end_all(state: CaseFollowup, reason: str, occasion: Occasion) -> Decision:
-    """Cancel what still runs: the case has ended. Ended clocks are forgotten; ``followups`` keeps their story."""
+    """Cancel what still runs: the case has ended. Ended clocks are forgotten; ``followups`` keeps their story.
+
+    The clock of a promise that is still open is kept: should the case be reopened, the promise is watched again (S2).
+    """
+    promised = {clock.clock_id for clock in state.clocks if clock.promise_id is not None and not clock.is_over}
     state, said = apply(state, lambda clock: clocks.cancel(clock, occasion.at, reason), occasion)
-    return Decision(replaced(state, clocks=()), said)
+    kept = tuple(clock for clock in state.clocks if clock.clock_id in promised and clock.state == "cancelled")
+    return Decision(replaced(state, clocks=kept), said)
 
 
 def tick_all(state: CaseFollowup, occasion: Occasion) -> Decision:

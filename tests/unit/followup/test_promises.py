@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from contracts.followup import ClockWarning, PromiseAtRisk, PromiseBroken
 from contracts.message import Message, derived_id
-from contracts.router import CaseClosed, CaseProblemRestated, PromiseKept, PromiseMade, PromiseMoved
+from contracts.router import CaseClosed, CaseProblemRestated, CaseReopened, PromiseKept, PromiseMade, PromiseMoved
 from tests.unit.followup.story import MONDAY, Story, names
 
 PROMISE = derived_id("promise")
@@ -58,6 +58,40 @@ def test_closing_ends_the_promise() -> None:
 
     assert "clock.cancelled promise" in names(story.told(CaseClosed, state="closed", outcome="confirmed"))
     assert about_promises(story.pass_by(hours=9)) == []
+
+
+def test_a_promise_of_a_reopened_case_is_watched_again() -> None:
+    story = promised(Story())
+    story.told(CaseClosed, state="closed", outcome="confirmed")
+    story.pass_by(hours=1)
+
+    assert "clock.started promise" in names(story.told(CaseReopened, state="queued", cycle=2))
+    (broken,) = [message for message in story.pass_by(hours=9) if isinstance(message, PromiseBroken)]
+    assert broken.due_at == DUE
+
+
+def test_a_promise_whose_moment_passed_while_the_case_was_closed_is_broken_when_it_goes_on() -> None:
+    story = promised(Story())
+    story.told(CaseClosed, state="closed", outcome="confirmed")
+    story.pass_by(hours=9)
+    story.told(CaseReopened, state="queued", cycle=2)
+
+    assert [type(message) for message in about_promises(story.pass_by(hours=1))].count(PromiseBroken) == 1
+
+
+def test_a_promise_kept_while_the_case_was_closed_stays_kept() -> None:
+    story = promised(Story())
+    story.told(CaseClosed, state="closed", outcome="confirmed")
+    story.told(PromiseKept, state="closed", promise_id=PROMISE)
+
+    assert about_promises(story.told(CaseReopened, state="queued", cycle=2)) == []
+
+
+def test_a_moved_promise_is_watched_once_when_a_solved_case_is_reopened() -> None:
+    story = promised(Story())
+    story.told(PromiseMoved, promise_id=PROMISE, due_at=DUE + timedelta(hours=1), previous_due_at=DUE)
+
+    assert about_promises(story.told(CaseReopened, state="queued", cycle=2)) == []
 
 
 def test_the_wait_for_the_customer_does_not_move_a_promised_moment() -> None:
