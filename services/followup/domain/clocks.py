@@ -72,12 +72,18 @@ Turn = tuple[Clock, tuple[Step, ...]]
 
 def elapsed(clock: Clock, at: datetime) -> timedelta:
     """Return the time the clock ran up to then, by the wall, without its pauses."""
-    return sum((max(min(span.end or at, at) - span.start, NOTHING) for span in clock.spans), NOTHING)
+    total = NOTHING
+    for span in clock.spans:
+        total += max(min(span.end or at, at) - span.start, NOTHING)
+    return total
 
 
 def working(clock: Clock, at: datetime, calendar: WorkingCalendar) -> timedelta:
     """Return the working time the clock ran up to then."""
-    return sum((calendar.working_between(span.start, min(span.end or at, at)) for span in clock.spans), NOTHING)
+    total = NOTHING
+    for span in clock.spans:
+        total += calendar.working_between(span.start, min(span.end or at, at))
+    return total
 
 
 def start(clock: Clock, calendar: WorkingCalendar) -> Turn:
