@@ -1,94 +1,38 @@
-"""Does everything that was committed reach Kafka, in order per key, whatever breaks on the way?"""
+"""Does everything that was committed reach Kafka, once and in order per key, when sends fail?"""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 
 import pytest
 from aiokafka.admin import NewTopic
 
 from deploy.local import KafkaServer, start_kafka
-from services.runtime import kafka, outbox
+from services.runtime import kafka
 from services.runtime.database import Pool
 from services.runtime.frames import Frame
-from services.runtime.leases import Leases
-from services.runtime.publishing import KafkaPublisher, Published, Publisher
+from services.runtime.publishing import KafkaPublisher
 from services.runtime.relay import Relay
 from services.runtime.settings import Settings
 from tests.support.floor import (
     CASES,
-    NOW,
-    Seen,
     a_relay,
     make_topic,
     migrated_pool,
-    milestone,
     outbox_ids,
     reading,
     relaying,
     settings_for,
     until,
 )
-
-ROUNDS = 20
-EVERYTHING = ROUNDS * len(CASES)
-
-
-@dataclass(slots=True)
-class Refusing:
-    """Brokers that never answer."""
-
-    asked: list[list[int]] = field(default_factory=list)
-
-    async def publish(self, rows: Mapping[int, Iterable[Frame]], within_seconds: float) -> Published:
-        del within_seconds
-        self.asked.append(list(rows))
-        return Published((), "away")
-
-
-@dataclass(slots=True)
-class Overtaken:
-    """Brokers that take everything, but never before somebody has said more."""
-
-    pool: Pool
-    asked: asyncio.Event = field(default_factory=asyncio.Event)
-    arrived: set[int] = field(default_factory=set)
-
-    async def publish(self, rows: Mapping[int, Iterable[Frame]], within_seconds: float) -> Published:
-        del within_seconds
-        self.asked.set()
-        await say(self.pool, [max(rows)])
-        self.arrived |= set(rows)
-        return Published(list(rows))
-
-
-@dataclass(slots=True)
-class Hanging:
-    """Brokers that take the bytes and never acknowledge them."""
-
-    asked: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def publish(self, rows: Mapping[int, Iterable[Frame]], within_seconds: float) -> Published:
-        self.asked.set()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within_seconds):
-                await asyncio.Event().wait()
-        return Published((), f"{len(rows)} rows without an ack")
-
-
-@dataclass(slots=True)
-class Forgetting:
-    """A process that is killed after the ack: it publishes and then loses what it knows of it."""
-
-    inner: Publisher
-    killed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def publish(self, rows: Mapping[int, Iterable[Frame]], within_seconds: float) -> Published:
-        await self.inner.publish(rows, within_seconds)
-        self.killed.set()
-        await asyncio.Event().wait()
-        return Published((), None)
+from tests.support.relays import (
+    EVERYTHING,
+    ROUNDS,
+    Forgetting,
+    Refusing,
+    everything,
+    nothing_waits,
+    say,
+)
 
 
 @pytest.fixture
@@ -109,20 +53,6 @@ async def publisher(settings: Settings) -> AsyncIterator[KafkaPublisher]:
     made = KafkaPublisher(settings)
     yield made
     await made.close()
-
-
-async def say(pool: Pool, numbers: Iterable[int]) -> None:
-    for number in numbers:
-        async with pool.acquire() as connection, connection.transaction():
-            await outbox.append(connection, "caseloop/test", [milestone(case, number) for case in CASES], NOW)
-
-
-def everything(seen: Seen) -> bool:
-    return len(set(seen.ids())) >= EVERYTHING
-
-
-async def nothing_waits(pool: Pool) -> bool:
-    return not await outbox_ids(pool)
 
 
 async def test_everything_arrives_once_in_order_per_key_and_the_outbox_is_empty(
@@ -192,29 +122,6 @@ async def test_a_topic_that_is_not_there_keeps_all_rows(settings: Settings, publ
     assert list((await publisher.publish(rows, 5.0)).arrived) == [1]
 
 
-async def test_brokers_that_hang_do_not_hold_up_the_stop(settings: Settings, pool: Pool) -> None:
-    hanging = Hanging()
-    relay = a_relay(pool, hanging, settings)
-    relay.leases, relay.publish_seconds = Leases("patient", 600.0), 1.0
-    stopping = asyncio.Event()
-    await say(pool, range(1))
-    async with asyncio.timeout(2.0), asyncio.TaskGroup() as group:
-        group.create_task(relay.run(stopping))
-        await hanging.asked.wait()
-        stopping.set()
-
-    assert len(await outbox_ids(pool)) > 0
-
-
-async def test_what_another_replica_goes_on_saying_does_not_hold_up_the_stop(settings: Settings, pool: Pool) -> None:
-    overtaken = Overtaken(pool)
-    await say(pool, range(1))
-    async with asyncio.timeout(4.0), relaying(a_relay(pool, overtaken, settings)):
-        await overtaken.asked.wait()
-
-    assert not overtaken.arrived & set(await outbox_ids(pool))
-
-
 async def test_a_kill_between_ack_and_delete_repeats_messages_and_reorders_none(
     settings: Settings,
     pool: Pool,
@@ -233,72 +140,6 @@ async def test_a_kill_between_ack_and_delete_repeats_messages_and_reorders_none(
 
     for case in CASES:
         assert seen.first_appearances(case) == list(range(ROUNDS))
-
-
-async def test_two_relays_share_the_buckets_and_never_own_the_same_one(settings: Settings, pool: Pool) -> None:
-    one, two = Leases("one", 5.0), Leases("two", 5.0)
-    async with pool.acquire() as first, pool.acquire() as second:
-        await one.prepare(first)
-        assert len(await one.renew(first)) == outbox.BUCKETS
-        assert await two.renew(second) == frozenset()
-
-        for _ in range(3):
-            mine, yours = await asyncio.gather(one.renew(first), two.renew(second))
-            assert not mine & yours
-
-        assert len(mine) == len(yours) == outbox.BUCKETS // 2
-        await one.leave(first)
-        assert len(await two.renew(second)) == outbox.BUCKETS
-
-
-async def test_two_relays_at_work_keep_the_order(settings: Settings, pool: Pool, publisher: KafkaPublisher) -> None:
-    other = KafkaPublisher(settings)
-    async with reading(settings, "case.commands") as read_until, relaying(a_relay(pool, publisher, settings)):
-        await say(pool, range(5))
-        async with relaying(a_relay(pool, other, settings, name="two")):
-            await say(pool, range(5, 12))
-        await say(pool, range(12, ROUNDS))
-        seen = await read_until(everything)
-    await other.close()
-
-    for case in CASES:
-        assert seen.first_appearances(case) == list(range(ROUNDS))
-
-
-async def test_the_buckets_of_a_dead_relay_are_taken_over_when_its_lease_ends_and_not_before(
-    settings: Settings,
-    pool: Pool,
-    publisher: KafkaPublisher,
-) -> None:
-    dead = Leases("dead", 1.5)
-    async with pool.acquire() as connection:
-        await dead.prepare(connection)
-        await dead.renew(connection)
-    await say(pool, range(ROUNDS))
-    waiting = await outbox_ids(pool)
-
-    heir = a_relay(pool, publisher, settings, name="heir")
-    async with pool.acquire() as connection:
-        assert await heir.leases.renew(connection) == frozenset()
-        assert await heir.take(connection, ()) == {}
-    assert await outbox_ids(pool) == waiting
-
-    async with relaying(heir), reading(settings, "case.commands") as read_until:
-        seen = await read_until(everything)
-    assert len(seen.records) == EVERYTHING
-
-
-async def test_a_relay_that_lost_its_lease_reads_nothing(settings: Settings, pool: Pool) -> None:
-    late = a_relay(pool, Refusing(), settings, name="late")
-    await say(pool, range(1))
-    async with pool.acquire() as connection:
-        await late.leases.prepare(connection)
-        await late.leases.renew(connection)
-        assert await late.take(connection, ()) != {}
-
-        await connection.execute("UPDATE outbox_leases SET lease_until = clock_timestamp() - interval '1 ms'")
-
-        assert await late.take(connection, ()) == {}
 
 
 async def test_kafka_away_lets_the_outbox_grow_and_drains_it_afterwards(
