@@ -91,7 +91,7 @@ def _threaded(item: Incoming, threads: dict[str, str]) -> Incoming:
 
 async def _load(work: Work, items: Sequence[Incoming], threads: dict[str, str], policy: Policy) -> Book:
     wanted = storage.Wanted(
-        identifiers=frozenset(found for item in items for found in item.identifiers or item.claimed),
+        identifiers=frozenset(found for item in items for found in item.identifiers),
         conversations=frozenset(item.conversation_id for item in items),
         case_numbers=frozenset(item.token for item in items if item.token),
     )

@@ -56,7 +56,6 @@ def _customer(book: Book, item: Incoming, before: Conversation | None, policy: I
     found = item.identifiers
     if not found and current is not None and not is_anonymous(book, current):
         return current
-    found = found or item.claimed
     another = item.mail is not None and current is not None and not is_anonymous(book, current)
     return resolve(book, found, None if another and found else current, item.message_id, item.at, policy)
 

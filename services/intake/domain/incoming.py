@@ -9,7 +9,7 @@ from uuid import UUID
 
 from contracts.channel import ChannelMessage, ConversationStarted, EmailReceived, MessageReceived
 from contracts.message import derived_id
-from contracts.policy.classification import ClassificationPolicy, Identity
+from contracts.policy.classification import ClassificationPolicy
 from contracts.values import Attachment, Cause, Party
 from services.intake.domain.facts import case_token, facts_of
 from services.intake.domain.identity import identifiers_of
@@ -37,8 +37,6 @@ class Incoming:
     """The number of a case that stands in it."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """What a customer's words name: order number, error code."""
-    claimed: tuple[Identifier, ...] = ()
-    """Identifiers that stand in the words alone: they identify only somebody of whom nothing else is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +70,15 @@ def incoming(
     return Incoming(message, message_id, cause, at, found, conversation_id, token=token)
 
 
-def with_facts(item: Incoming, orders: re.Pattern[str], policy: Identity) -> Incoming:
-    """Return the event with the facts that stand in the customer's words (R6)."""
+def with_facts(item: Incoming, orders: re.Pattern[str]) -> Incoming:
+    """Return the event with the facts that stand in the customer's words (R6).
+
+    An order number among them identifies nobody: whoever has read it on a parcel would be taken for its owner, and
+    answered in the owner's case. Only a gateway's word (a party of kind ``order``) does (R4).
+    """
     words = words_of(item)
     facts = facts_of(words.judged, orders) if words.author == "customer" and words.judged else {}
-    if not facts:
-        return item
-    order = facts.get("order_no")
-    claimed = identifiers_of((Party(kind="order", value=order),), policy) if order else ()
-    return replace(item, facts=facts, claimed=claimed)
+    return replace(item, facts=facts) if facts else item
 
 
 def words_of(item: Incoming) -> Words:

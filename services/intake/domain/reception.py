@@ -58,7 +58,7 @@ class Reception:
     def read(self, message: ChannelMessage, message_id: UUID, cause: Cause, at: datetime) -> Incoming:
         """Return a channel event made comparable, before anything is looked up."""
         rules = self.policy.classification
-        return with_facts(incoming(message, message_id, cause, at, rules), self._orders, rules.identity)
+        return with_facts(incoming(message, message_id, cause, at, rules), self._orders)
 
     def receive(self, book: Book, item: Incoming, now: datetime) -> tuple[ContactMessage, ...]:
         """Return what is to be said about one channel event, and write into the book what it changes."""

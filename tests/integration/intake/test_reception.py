@@ -131,6 +131,17 @@ async def test_people_with_different_member_accounts_stay_two(desk: Desk) -> Non
     assert await desk.pool.fetchval("SELECT count(*) FROM customer_merges") == 0
 
 
+async def test_an_order_number_in_the_words_makes_nobody_its_owner(desk: Desk) -> None:
+    order = Party(kind="order", value="A123456789")
+    owner = await only(desk, text("快递三天没有更新物流信息，订单A123456789", PHONE, order, conversation="a"))
+    other = await only(desk, text("订单A123456789的快递物流到哪了", conversation="b"))
+
+    assert other.customer.customer_id != owner.customer.customer_id
+    assert other.customer.parties == ()
+    assert other.joins == ()
+    assert other.demands[0].demand.facts["order_no"] == "A123456789"
+
+
 async def test_refusing_to_be_identified_blocks_nothing(desk: Desk) -> None:
     contact = await only(desk, text("耳机没声音了"))
     again = await only(desk, text("换了个手机也不行"))
