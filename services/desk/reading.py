@@ -9,9 +9,15 @@ from contracts import followup, notify, router
 from contracts.message import Message
 from services.desk.domain.board import FIELDS
 
-WHOLE: frozenset[type[Message]] = frozenset({
-    router.CaseOpened, router.CaseProgressed, router.CallbackCompleted, router.CallbackExhausted, router.SurveyAnswered,
-})
+WHOLE: frozenset[type[Message]] = frozenset(
+    {
+        router.CaseOpened,
+        router.CaseProgressed,
+        router.CallbackCompleted,
+        router.CallbackExhausted,
+        router.SurveyAnswered,
+    }
+)
 """Tables 1 to 3 are read out of these: one that is not as it should be must not get among the others."""
 _JOURNAL = ("case_id", "case_number", "version", "state", "occurred_at")
 _UNREAD = {"policy", "cause", "calendar", "provider_ref", "until"}
@@ -34,7 +40,10 @@ def _part(message: type[Message], names: Iterable[str]) -> type[Message]:
         name: (message.model_fields[name].annotation, message.model_fields[name]) for name in dict.fromkeys(names)
     }
     part: type[Message] = create_model(
-        message.__name__, __base__=Message, __cls_kwargs__={"type": message.type}, **fields,
+        message.__name__,
+        __base__=Message,
+        __cls_kwargs__={"type": message.type},
+        **fields,
     )
     part.topic, part.key_field = message.topic, message.key_field
     return part

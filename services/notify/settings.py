@@ -17,15 +17,19 @@ class NotifySettings(Settings):
     sms_token: SecretStr | None = Field(None, description="the bearer token that the SMS provider gave out")
     sms_sender: str = Field("caseloop", min_length=1, max_length=20, description="the sender that customers see")
     sms_provider: str = Field(
-        "sms", pattern=r"^[a-z][a-z0-9_-]{0,31}$", description="the provider's name in /providers/{name}/receipts",
+        "sms",
+        pattern=r"^[a-z][a-z0-9_-]{0,31}$",
+        description="the provider's name in /providers/{name}/receipts",
     )
     provider_secret: SecretStr | None = Field(
-        None, description="whsec_ and 24 to 64 bytes in base64; several, separated by spaces, while one is replaced",
+        None,
+        description="whsec_ and 24 to 64 bytes in base64; several, separated by spaces, while one is replaced",
     )
     sms_timeout_seconds: Seconds = Field(10.0, description="the seconds to wait for the provider's answer")
     sms_calls_max: int = Field(16, ge=1, le=1000, description="the calls to the provider at the same time, 1 to 1000")
     sms_lease_seconds: Seconds = Field(
-        30.0, description="the seconds after which a message in the hands of a dead process is looked up",
+        30.0,
+        description="the seconds after which a message in the hands of a dead process is looked up",
     )
     sms_sends_max: int = Field(8, ge=1, le=100, description="how often a message is offered to the provider, 1 to 100")
     sms_retry_seconds_first: Seconds = Field(1.0, description="the seconds before a message is offered again")
@@ -52,5 +56,8 @@ class NotifySettings(Settings):
     def sms_limits(self) -> Limits:
         """Return how stubborn the dispatcher is."""
         return Limits(
-            self.sms_sends_max, self.sms_retry_seconds_first, self.sms_retry_seconds_max, self.sms_lookup_seconds,
+            self.sms_sends_max,
+            self.sms_retry_seconds_first,
+            self.sms_retry_seconds_max,
+            self.sms_lookup_seconds,
         )

@@ -16,9 +16,16 @@ from services.router.matcher import Matcher
 from services.runtime.service import Service, ServiceContext
 from services.runtime.work import Handler
 
-WANTS: frozenset[type[Message]] = frozenset({
-    ContactReceived, ContactCallbackRequested, AgentProfileSet, AgentPresenceChanged, *TABLE, *REPORTS,
-})
+WANTS: frozenset[type[Message]] = frozenset(
+    {
+        ContactReceived,
+        ContactCallbackRequested,
+        AgentProfileSet,
+        AgentPresenceChanged,
+        *TABLE,
+        *REPORTS,
+    }
+)
 
 
 def service(bell: Bell) -> Service:

@@ -79,7 +79,10 @@ class Consumer:
         for portion in _portions(trusted, self.bytes_max):
             stretches = [
                 Stretch(
-                    each.topic, each.partition, marks[each.place], each.next_offset,
+                    each.topic,
+                    each.partition,
+                    marks[each.place],
+                    each.next_offset,
                     [Entry(record, self.open_record(record, oldest)) for record in each.records],
                 )
                 for each in portion

@@ -40,6 +40,7 @@ class ServiceContext:
     tracing: Tracing = UNTRACED
     outbox_wake: asyncio.Event = field(default_factory=asyncio.Event)
     timers_wake: asyncio.Event = field(default_factory=asyncio.Event)
+
     @property
     def source(self) -> str:
         """Return the ``ce_source`` of this service."""

@@ -5,8 +5,16 @@ from datetime import datetime
 from typing import Literal
 
 Reason = Literal[
-    "malformed_envelope", "malformed_json", "unknown_type", "unknown_version", "invalid_data", "too_large",
-    "wrong_topic", "handler_failed", "conflict", "behind",
+    "malformed_envelope",
+    "malformed_json",
+    "unknown_type",
+    "unknown_version",
+    "invalid_data",
+    "too_large",
+    "wrong_topic",
+    "handler_failed",
+    "conflict",
+    "behind",
 ]
 """The first seven are for records that cannot be read; the last three are ours: a bug, a conflict that did not pass
 by itself, and an earlier message of the same key that waits for its retry."""

@@ -60,7 +60,8 @@ Opener = Callable[[Record, datetime], Opened]
 
 
 def opener(
-    wants: Collection[type[Message]], reads: Mapping[type[Message], type[Message]] = MappingProxyType({}),
+    wants: Collection[type[Message]],
+    reads: Mapping[type[Message], type[Message]] = MappingProxyType({}),
 ) -> Opener:
     """Return the function that opens records for a service that wants these types, and reads some of them in part."""
     known = {
@@ -78,7 +79,12 @@ def opener(
 
 
 def seal(
-    message: Message, *, message_id: UUID, source: str, time: datetime, traceparent: str | None,
+    message: Message,
+    *,
+    message_id: UUID,
+    source: str,
+    time: datetime,
+    traceparent: str | None,
 ) -> list[tuple[str, bytes]]:
     """Return the headers of a message of ours in binary mode."""
     headers = [
@@ -183,7 +189,11 @@ def _pointer(location: tuple[int | str, ...]) -> str:
 
 
 def _received(
-    record: Record, attributes: Mapping[str, str], message: Message, value: bytes, oldest: datetime,
+    record: Record,
+    attributes: Mapping[str, str],
+    message: Message,
+    value: bytes,
+    oldest: datetime,
 ) -> Received:
     ce_id, source = attributes["ce_id"], attributes["ce_source"]
     if attributes["ce_specversion"] != "1.0":
@@ -196,9 +206,18 @@ def _received(
         refuse("invalid_data", "/ce_time: older_than_the_duplicate_guard")
     trace = attributes.get("traceparent")
     return Received(
-        message=message, message_id=_identity(ce_id, source), ce_id=ce_id, source=source, type=message.type, time=time,
+        message=message,
+        message_id=_identity(ce_id, source),
+        ce_id=ce_id,
+        source=source,
+        type=message.type,
+        time=time,
         traceparent=trace if trace is not None and _TRACEPARENT.fullmatch(trace) else None,
-        topic=record.topic, partition=record.partition, offset=record.offset, key=_key(record, message), value=value,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=_key(record, message),
+        value=value,
     )
 
 
@@ -231,4 +250,3 @@ def _key(record: Record, message: Message) -> str:
     if "\0" in key:
         refuse("malformed_envelope", "the key holds a NUL character")
     return key
-

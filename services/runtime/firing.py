@@ -52,7 +52,11 @@ class DueTimers:
         return Claimed([_entry(timer, self.source) for timer in mine], row["waiting"])
 
     async def finish(
-        self, connection: Connection, handled: Sequence[Entry], parks: Sequence[Park], now: datetime,  # noqa: ARG002 - all are deleted
+        self,
+        connection: Connection,
+        handled: Sequence[Entry],
+        parks: Sequence[Park],
+        now: datetime,  # noqa: ARG002 - all are deleted
     ) -> None:
         """Delete exactly the settings that fired; park what did not end well."""
         await self.firing.take_rest(connection)
@@ -69,7 +73,11 @@ class DueTimers:
 
 
 async def timers_loop(
-    processing: Processing, pool: Pool, wake: asyncio.Event, log: Log, stopping: asyncio.Event,
+    processing: Processing,
+    pool: Pool,
+    wake: asyncio.Event,
+    log: Log,
+    stopping: asyncio.Event,
 ) -> None:
     """Fire timers until told to stop; sleeps until the next is due, at most ``IDLE_SECONDS``, or until woken."""
     while not stopping.is_set():
@@ -103,21 +111,37 @@ async def fire_due(processing: Processing, pool: Pool, log: Log) -> float:
 def open_timer(record: Record, source: str) -> Received:
     """Return the fired timer that was parked in this record."""
     members = json.loads(record.value or b"")
-    return _received(TimerFired(
-        members["kind"], members["key"], members["payload"], datetime.fromisoformat(members["due_at"]),
-        UUID(members["timer_id"]), members["generation"],
-    ), source)
+    return _received(
+        TimerFired(
+            members["kind"],
+            members["key"],
+            members["payload"],
+            datetime.fromisoformat(members["due_at"]),
+            UUID(members["timer_id"]),
+            members["generation"],
+        ),
+        source,
+    )
 
 
 def _entry(timer: TimerFired, source: str) -> Entry:
     members = {
-        "kind": timer.kind, "key": timer.key, "payload": dict(timer.payload),
-        "due_at": timer.due_at.astimezone(UTC).isoformat(), "timer_id": str(timer.timer_id),
+        "kind": timer.kind,
+        "key": timer.key,
+        "payload": dict(timer.payload),
+        "due_at": timer.due_at.astimezone(UTC).isoformat(),
+        "timer_id": str(timer.timer_id),
         "generation": timer.generation,
     }
     milliseconds = int(timer.due_at.timestamp() * 1000)
     record = Record(
-        TIMERS_TOPIC, -1, timer.generation, milliseconds, timer.key.encode(), json.dumps(members).encode(), (),
+        TIMERS_TOPIC,
+        -1,
+        timer.generation,
+        milliseconds,
+        timer.key.encode(),
+        json.dumps(members).encode(),
+        (),
     )
     return Entry(record, _received(timer, source))
 
@@ -125,9 +149,17 @@ def _entry(timer: TimerFired, source: str) -> Entry:
 def _received(timer: TimerFired, source: str) -> Received:
     message_id = derived_id(timer.timer_id, timer.generation)
     return Received(
-        message=timer, message_id=message_id, ce_id=str(message_id), source=source,
-        type=TIMER_TYPE_PREFIX + timer.kind, time=timer.due_at, traceparent=None,
-        topic=TIMERS_TOPIC, partition=-1, offset=timer.generation, key=timer.key,
+        message=timer,
+        message_id=message_id,
+        ce_id=str(message_id),
+        source=source,
+        type=TIMER_TYPE_PREFIX + timer.kind,
+        time=timer.due_at,
+        traceparent=None,
+        topic=TIMERS_TOPIC,
+        partition=-1,
+        offset=timer.generation,
+        key=timer.key,
     )
 
 

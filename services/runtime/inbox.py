@@ -24,7 +24,9 @@ RETURNING message_id
 
 
 async def claim(
-    connection: Connection, entries: Sequence[tuple[Entry, Received]], now: datetime,
+    connection: Connection,
+    entries: Sequence[tuple[Entry, Received]],
+    now: datetime,
 ) -> list[tuple[Entry, Received]]:
     """Return the entries whose message is new, in order; the claim is part of the caller's transaction."""
     guarded = [received.message_id for _, received in entries if received.topic not in UNGUARDED]

@@ -89,7 +89,11 @@ class Stretches:
         return Claimed([entry for stretch in self.stretches for entry in stretch.entries], row["waiting"])
 
     async def finish(
-        self, connection: Connection, handled: Sequence[Entry], parks: Sequence[Park], now: datetime,  # noqa: ARG002 - the mark says it
+        self,
+        connection: Connection,
+        handled: Sequence[Entry],
+        parks: Sequence[Park],
+        now: datetime,  # noqa: ARG002 - the mark says it
     ) -> None:
         """Park what did not end well."""
         if parks:

@@ -27,8 +27,22 @@ WHERE EXISTS (
 """
 
 COLUMNS = (
-    "topic", "partition", "record_offset", "record_timestamp_ms", "record_key", "record_value", "header_names",
-    "header_values", "timer_id", "status", "reason", "detail", "attempt", "next_attempt_at", "parked_at", "changed_at",
+    "topic",
+    "partition",
+    "record_offset",
+    "record_timestamp_ms",
+    "record_key",
+    "record_value",
+    "header_names",
+    "header_values",
+    "timer_id",
+    "status",
+    "reason",
+    "detail",
+    "attempt",
+    "next_attempt_at",
+    "parked_at",
+    "changed_at",
 )
 
 ENDED_AGAIN = """
@@ -118,7 +132,9 @@ async def blocked(connection: Connection, keys: set[tuple[str, bytes]]) -> set[t
 async def park(connection: Connection, parks: Sequence[Park], now: datetime) -> None:
     """Store records that came from a topic or a timer, in order."""
     await connection.copy_records_to_table(
-        "parked", records=[_row(entry, ending, now) for entry, ending in parks], columns=COLUMNS,
+        "parked",
+        records=[_row(entry, ending, now) for entry, ending in parks],
+        columns=COLUMNS,
     )
 
 
@@ -153,7 +169,9 @@ async def discard(connection: Connection, parked_ids: Sequence[int], by: str, re
 
 
 async def parked(
-    connection: Connection, statuses: Sequence[str] = ("retry", "dead"), limit: int = 1000,
+    connection: Connection,
+    statuses: Sequence[str] = ("retry", "dead"),
+    limit: int = 1000,
 ) -> list[Parked]:
     """Return the lot, oldest first; values are left out."""
     return [from_row(row) for row in await connection.fetch(LIST, statuses, limit)]
@@ -169,11 +187,22 @@ def from_row(row: asyncpg.Record) -> Parked:
     """Return a parked record from a row that has its columns."""
     names = [name.decode(errors="surrogateescape") for name in row["header_names"]]
     record = Record(
-        row["topic"], row["partition"], row["record_offset"], row["record_timestamp_ms"], row["record_key"],
-        row["record_value"], tuple(zip(names, row["header_values"], strict=True)),
+        row["topic"],
+        row["partition"],
+        row["record_offset"],
+        row["record_timestamp_ms"],
+        row["record_key"],
+        row["record_value"],
+        tuple(zip(names, row["header_values"], strict=True)),
     )
     return Parked(
-        row["parked_id"], record, row["status"], row["reason"], row["detail"], row["attempt"], row["next_attempt_at"],
+        row["parked_id"],
+        record,
+        row["status"],
+        row["reason"],
+        row["detail"],
+        row["attempt"],
+        row["next_attempt_at"],
         row["parked_at"],
     )
 
@@ -181,10 +210,22 @@ def from_row(row: asyncpg.Record) -> Parked:
 def _row(entry: Entry, ending: Retry | Dead, now: datetime) -> tuple[object, ...]:
     record = entry.record
     return (
-        record.topic, record.partition, record.offset, record.timestamp_ms, record.key, record.value,
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp_ms,
+        record.key,
+        record.value,
         [name.encode(errors="surrogateescape") for name, _ in record.headers],
-        [value for _, value in record.headers], _timer_id(entry),
-        _status(ending), ending.reason, ending.detail, 1 if ending.tried else 0, _due(ending), now, now,
+        [value for _, value in record.headers],
+        _timer_id(entry),
+        _status(ending),
+        ending.reason,
+        ending.detail,
+        1 if ending.tried else 0,
+        _due(ending),
+        now,
+        now,
     )
 
 

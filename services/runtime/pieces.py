@@ -60,7 +60,11 @@ class Piece(Protocol):
         ...
 
     async def finish(
-        self, connection: Connection, handled: Sequence[Entry], parks: Sequence[Park], now: datetime,
+        self,
+        connection: Connection,
+        handled: Sequence[Entry],
+        parks: Sequence[Park],
+        now: datetime,
     ) -> None:
         """Write how the entries ended, just before the commit."""
         ...

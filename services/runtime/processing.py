@@ -155,7 +155,11 @@ class Processing:
         return len(outgoing)
 
     def _sorted(
-        self, entries: Sequence[Entry], blocked: set[tuple[str, bytes]], verdict: Failure | None, now: datetime,
+        self,
+        entries: Sequence[Entry],
+        blocked: set[tuple[str, bytes]],
+        verdict: Failure | None,
+        now: datetime,
     ) -> Endings:
         endings = Endings()
         for entry in entries:
@@ -188,8 +192,12 @@ class Processing:
         self._dead_in_a_row = 0 if endings.ready else self._dead_in_a_row + _failures(endings)
         retry = sum(isinstance(ending, Retry) for _, ending in endings.parks)
         tally = Tally(
-            done=len(endings.ready), duplicate=len(endings.duplicates), retry=retry,
-            dead=len(endings.parks) - retry, skipped=len(endings.skipped), said=said,
+            done=len(endings.ready),
+            duplicate=len(endings.duplicates),
+            retry=retry,
+            dead=len(endings.parks) - retry,
+            skipped=len(endings.skipped),
+            said=said,
         )
         metrics.BATCH_RECORDS.observe(tally.records)
         for (topic, ending), count in _counted(endings).items():

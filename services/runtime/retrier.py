@@ -74,12 +74,18 @@ class DueRetries:
         if not await connection.fetchval(LOCK):
             raise BusyError
         rows = await connection.fetch(
-            CLAIM, [entry.parked_id for entry in self.entries], [entry.attempt for entry in self.entries],
+            CLAIM,
+            [entry.parked_id for entry in self.entries],
+            [entry.attempt for entry in self.entries],
         )
         return Claimed(_unbroken(self.entries, {row["parked_id"] for row in rows}), waiting=False)
 
     async def finish(
-        self, connection: Connection, handled: Sequence[Entry], parks: Sequence[Park], now: datetime,
+        self,
+        connection: Connection,
+        handled: Sequence[Entry],
+        parks: Sequence[Park],
+        now: datetime,
     ) -> None:
         """Write which had their effect and which wait longer or are dead."""
         if handled:
@@ -96,7 +102,12 @@ class DueRetries:
 
 
 async def retrier_loop(
-    processing: Processing, pool: Pool, open_record: Opener, keep: timedelta, log: Log, stopping: asyncio.Event,
+    processing: Processing,
+    pool: Pool,
+    open_record: Opener,
+    keep: timedelta,
+    log: Log,
+    stopping: asyncio.Event,
 ) -> None:
     """Try parked records again until told to stop; ``keep`` is how long the inbox remembers."""
     while not stopping.is_set():

@@ -56,20 +56,33 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self._commit_at = 0.0
         self._pause = PAUSE_SECONDS_FIRST
         self._broker = KafkaBroker(
-            settings.kafka_bootstrap.split(","), security=kafka.faststream_security(settings), consumer_only=True,
-            allow_auto_create_topics=False, graceful_timeout=1.0, apply_types=False,
-            logger=logging.getLogger("caseloop.kafka"), log_level=logging.DEBUG,
+            settings.kafka_bootstrap.split(","),
+            security=kafka.faststream_security(settings),
+            consumer_only=True,
+            allow_auto_create_topics=False,
+            graceful_timeout=1.0,
+            apply_types=False,
+            logger=logging.getLogger("caseloop.kafka"),
+            log_level=logging.DEBUG,
             request_timeout_ms=kafka.REQUEST_MILLISECONDS * 2,
         )
         self._subscriber = self._subscribe(group, topics)
 
     def _subscribe(self, group: str, topics: Sequence[str]) -> "BatchSubscriber":
         subscriber = self._broker.subscriber(
-            *(self._prefix + topic for topic in topics), group_id=self._prefix + group, batch=True,
+            *(self._prefix + topic for topic in topics),
+            group_id=self._prefix + group,
+            batch=True,
             max_records=self._settings.batch_records_max,
-            batch_timeout_ms=round(self._settings.poll_wait_seconds * 1000), ack_policy=AckPolicy.MANUAL,
-            auto_offset_reset="earliest", no_reply=True, parser=_parse, decoder=_decode, listener=self,
-            fetch_max_bytes=self._settings.batch_bytes_max, session_timeout_ms=SESSION_MILLISECONDS,
+            batch_timeout_ms=round(self._settings.poll_wait_seconds * 1000),
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="earliest",
+            no_reply=True,
+            parser=_parse,
+            decoder=_decode,
+            listener=self,
+            fetch_max_bytes=self._settings.batch_bytes_max,
+            session_timeout_ms=SESSION_MILLISECONDS,
             heartbeat_interval_ms=SESSION_MILLISECONDS // 3,
         )
         if subscriber.ack_policy is not AckPolicy.MANUAL:
@@ -148,8 +161,14 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         tally = settled.tally
         if tally.records:
             self._log.info(
-                "batch", records=tally.records, done=tally.done, duplicate=tally.duplicate, skipped=tally.skipped,
-                retry=tally.retry, dead=tally.dead, said=tally.said,
+                "batch",
+                records=tally.records,
+                done=tally.done,
+                duplicate=tally.duplicate,
+                skipped=tally.skipped,
+                retry=tally.retry,
+                dead=tally.dead,
+                said=tally.said,
                 milliseconds=round((asyncio.get_running_loop().time() - began) * 1000, 1),
             )
 
@@ -207,10 +226,14 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         """Return a slice per partition; aiokafka gives each partition's records together and in order."""
         prefix = len(self._prefix)
         return [
-            Slice(topic[prefix:], partition, [
-                Record(topic[prefix:], partition, each.offset, each.timestamp, each.key, each.value, each.headers)
-                for each in records
-            ])
+            Slice(
+                topic[prefix:],
+                partition,
+                [
+                    Record(topic[prefix:], partition, each.offset, each.timestamp, each.key, each.value, each.headers)
+                    for each in records
+                ],
+            )
             for (topic, partition), records in groupby(poll, key=lambda each: (each.topic, each.partition))
         ]
 

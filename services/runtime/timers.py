@@ -169,7 +169,12 @@ async def due(connection: Connection, until: datetime, limit: int) -> list[Timer
     rows = await connection.fetch(LIST_DUE, until, limit)
     return [
         TimerFired(
-            row["kind"], row["key"], json.loads(row["payload"]), row["due_at"], row["timer_id"], row["generation"],
+            row["kind"],
+            row["key"],
+            json.loads(row["payload"]),
+            row["due_at"],
+            row["timer_id"],
+            row["generation"],
         )
         for row in rows
     ]

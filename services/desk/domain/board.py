@@ -163,7 +163,8 @@ def _merged(event: router.CaseMerged, changes: Changes, _facts: dict[str, str]) 
 _Change = Callable[[Any, Changes, dict[str, str]], None]
 _TOLD: tuple[tuple[type[Message], _Change, tuple[str, ...]], ...] = (
     (
-        router.CaseOpened, _opened,
+        router.CaseOpened,
+        _opened,
         ("occurred_at", "demand", "customer", "contact", "priority", "department", "supervisor_needed"),
     ),
     (router.CaseReclassified, _reclassified, ("classification", "department", "priority")),

@@ -67,7 +67,11 @@ def _pointless(intention: Intention, state: CaseState | None, late: bool) -> str
 
 
 def _undone(
-    intention: Intention, channel: Channel, state: Literal["dropped", "suppressed"], reason: str, expires_at: datetime,
+    intention: Intention,
+    channel: Channel,
+    state: Literal["dropped", "suppressed"],
+    reason: str,
+    expires_at: datetime,
 ) -> Delivery:
     return Delivery(
         delivery_id=intention.delivery_id,
@@ -104,7 +108,12 @@ def _release(intention: Intention, rule: PurposeRule, way: Route, now: datetime,
 
 
 def _due(
-    intention: Intention, way: Route, now: datetime, release: datetime, expires_at: datetime, policy: Policy,
+    intention: Intention,
+    way: Route,
+    now: datetime,
+    release: datetime,
+    expires_at: datetime,
+    policy: Policy,
 ) -> Delivery:
     text = _text(intention, way.channel, policy)
     by_sms = way.channel == "sms"
@@ -137,7 +146,11 @@ def _text(intention: Intention, channel: Channel, policy: Policy) -> str:
 
 
 def _request(
-    intention: Intention, way: Route, text: str, expires_at: datetime, policy: Policy,
+    intention: Intention,
+    way: Route,
+    text: str,
+    expires_at: datetime,
+    policy: Policy,
 ) -> OutboundMessageRequested:
     mail = way.channel == "email"
     return OutboundMessageRequested(

@@ -42,7 +42,13 @@ class Intention:
 
 
 def about_case(
-    case: Case, purpose: Purpose, template: str, occurred_at: datetime, policy: Policy, *, once_per: tuple[object, ...],
+    case: Case,
+    purpose: Purpose,
+    template: str,
+    occurred_at: datetime,
+    policy: Policy,
+    *,
+    once_per: tuple[object, ...],
 ) -> Intention:
     """Return the bare message to a case's customer; ``once_per`` says which repeat is the same message."""
     return Intention(
@@ -60,7 +66,12 @@ def about_case(
 
 
 def about_contact(
-    contact: Contact, customer: Customer, purpose: Purpose, template: str, occurred_at: datetime, policy: Policy,
+    contact: Contact,
+    customer: Customer,
+    purpose: Purpose,
+    template: str,
+    occurred_at: datetime,
+    policy: Policy,
 ) -> Intention:
     """Return the bare message that answers a contact before there is a case; once per contact."""
     return Intention(

@@ -90,7 +90,9 @@ def _milestone(case: Case, event: MilestoneReached, policy: Policy) -> Intention
 
 
 def _work(
-    case: Case, event: CaseInformationRequested | SolutionProposed | CaseResolved | CaseClosed, policy: Policy,
+    case: Case,
+    event: CaseInformationRequested | SolutionProposed | CaseResolved | CaseClosed,
+    policy: Policy,
 ) -> Intention:
     at = event.occurred_at
     match event:

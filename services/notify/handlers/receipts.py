@@ -45,7 +45,11 @@ async def receive(work: Work, reports: Sequence[Received], policy: Policy) -> li
 
 
 async def catch_up(
-    connection: Connection, provider: str, sent: Mapping[str, tuple[Spoken, Received]], now: datetime, policy: Policy,
+    connection: Connection,
+    provider: str,
+    sent: Mapping[str, tuple[Spoken, Received]],
+    now: datetime,
+    policy: Policy,
 ) -> list[Outgoing]:
     """Take up the receipts that were here before the reference they name was stored; ``sent`` is keyed by it."""
     said: list[Outgoing] = []
@@ -61,7 +65,11 @@ async def catch_up(
 
 
 def _take(
-    spoken: Spoken, status: str, reason: str | None, provider: str | None = None, provider_ref: str | None = None,
+    spoken: Spoken,
+    status: str,
+    reason: str | None,
+    provider: str | None = None,
+    provider_ref: str | None = None,
 ) -> tuple[News, ...]:
     """Move the delivery as the receipt says and return what is new about it."""
     spoken.state, news = reported(spoken.state, status)

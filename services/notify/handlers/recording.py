@@ -55,7 +55,12 @@ def _handed_over(lease: Lease, step: Step, cause: Received) -> list[Outgoing]:
 
 
 def _told(
-    lease: Lease, step: Step, provider: str, cause: Received, now: datetime, policy: Policy,
+    lease: Lease,
+    step: Step,
+    provider: str,
+    cause: Received,
+    now: datetime,
+    policy: Policy,
 ) -> list[Outgoing]:
     if step.news is None or lease.case_id is None or lease.purpose in UNSAID:
         return []

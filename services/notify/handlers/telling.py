@@ -130,7 +130,12 @@ def _case_ids(words: Iterable[Received]) -> set[UUID]:
 
 
 def _said(
-    intention: Intention, delivery: Delivery, new: bool, received: Received, now: datetime, policy: Policy,
+    intention: Intention,
+    delivery: Delivery,
+    new: bool,
+    received: Received,
+    now: datetime,
+    policy: Policy,
 ) -> list[Outgoing]:
     """Return what goes to the gateway and what is said about it; nothing for a repeat."""
     if not new and not intention.several:
@@ -174,7 +179,13 @@ async def _withdrawn(work: Work, batch: _Batch, words: Sequence[Received]) -> li
     for gone in await deliveries.drop_obsolete(work.connection, states, work.now):
         cause = causes[gone.case_id]
         notice = Notice(
-            "dropped", gone.delivery_id, gone.case_id, gone.purpose, gone.channel, gone.milestone, reason=gone.reason,
+            "dropped",
+            gone.delivery_id,
+            gone.case_id,
+            gone.purpose,
+            gone.channel,
+            gone.milestone,
+            reason=gone.reason,
         )
         message = notification(notice, work.now, batch.policy.ref, cause.cause)
         said.append(Outgoing(message, notice.message_id, cause))

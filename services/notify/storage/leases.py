@@ -85,7 +85,10 @@ async def take(pool: Pool, now: datetime, lease_until: datetime, limit: int) -> 
 
 
 async def record(
-    connection: Connection, steps: Sequence[tuple[Lease, Step]], provider: str, now: datetime,
+    connection: Connection,
+    steps: Sequence[tuple[Lease, Step]],
+    provider: str,
+    now: datetime,
 ) -> set[UUID]:
     """Write down how leased deliveries stand now; returns those whose lease was still the caller's."""
     rows = await connection.fetch(

@@ -21,7 +21,11 @@ def schedule_callback(case: Case, command: ScheduleCallback, occasion: Occasion)
 
 
 def called_back(
-    case: Case, purpose: CallbackPurpose, at: datetime | None, not_after: datetime | None, phone: str | None,
+    case: Case,
+    purpose: CallbackPurpose,
+    at: datetime | None,
+    not_after: datetime | None,
+    phone: str | None,
     occasion: Occasion,
 ) -> Decision:
     """Plan the call for this purpose, at the time given, else after the policy's time; never in the past."""
@@ -36,14 +40,26 @@ def called_back(
 
 
 def scheduled(
-    case: Case, callback: Callback, not_after: datetime | None, agent_id: str | None, occasion: Occasion,
+    case: Case,
+    callback: Callback,
+    not_after: datetime | None,
+    agent_id: str | None,
+    occasion: Occasion,
 ) -> Decision:
     """Tell that a call is planned or moved."""
     after = with_callback(case, callback)
-    return tell(after, CallbackScheduled(
-        **stamp(after, occasion), callback_id=callback.callback_id, purpose=callback.purpose, at=callback.at,
-        not_after=not_after, phone=callback.phone, agent_id=agent_id,
-    ))
+    return tell(
+        after,
+        CallbackScheduled(
+            **stamp(after, occasion),
+            callback_id=callback.callback_id,
+            purpose=callback.purpose,
+            at=callback.at,
+            not_after=not_after,
+            phone=callback.phone,
+            agent_id=agent_id,
+        ),
+    )
 
 
 def with_callback(case: Case, callback: Callback) -> Case:
@@ -60,9 +76,15 @@ def cancel_callback(case: Case, command: CancelCallback, occasion: Occasion) -> 
     if callback.state != "planned":
         return Refusal("callback_ended", f"This callback is {callback.state}; nothing is left to cancel.")
     after = with_callback(case, callback.model_copy(update={"state": "cancelled"}))
-    return tell(after, CallbackCancelled(
-        **stamp(after, occasion), callback_id=callback.callback_id, purpose=callback.purpose, reason=command.reason,
-    ))
+    return tell(
+        after,
+        CallbackCancelled(
+            **stamp(after, occasion),
+            callback_id=callback.callback_id,
+            purpose=callback.purpose,
+            reason=command.reason,
+        ),
+    )
 
 
 def record_survey(case: Case, command: RecordSurvey, occasion: Occasion) -> Decision | Refusal:
@@ -72,8 +94,13 @@ def record_survey(case: Case, command: RecordSurvey, occasion: Occasion) -> Deci
     if case.survey.answered:
         return Refusal("survey_already_answered", "The customer's verdict on this survey is known.")
     event = SurveyAnswered(
-        **stamp(case, occasion), survey_id=command.survey_id, response_speed=command.response_speed,
-        effectiveness=command.effectiveness, attitude=command.attitude, overall=command.overall, text=command.text,
+        **stamp(case, occasion),
+        survey_id=command.survey_id,
+        response_speed=command.response_speed,
+        effectiveness=command.effectiveness,
+        attitude=command.attitude,
+        overall=command.overall,
+        text=command.text,
         via="agent",
     )
     return surveyed(case, event, occasion)
@@ -93,8 +120,13 @@ def surveyed(case: Case, event: SurveyAnswered, occasion: Occasion) -> Decision:
 def _recovery(case: Case, event: SurveyAnswered, occasion: Occasion) -> Decision:
     options = occasion.policy.routing.recovery.compensation_options
     language = next((name for name in options if name.split("-")[0] == case.customer.language.split("-")[0]), None)
-    return tell(case, RecoveryOpened(
-        **stamp(case, occasion), survey_id=event.survey_id, reason=f"overall {event.overall}",
-        callback_id=derived_id(case.case_id, "callback", "recovery"),
-        compensation_options=options.get(language or next(iter(options), ""), ()),
-    ))
+    return tell(
+        case,
+        RecoveryOpened(
+            **stamp(case, occasion),
+            survey_id=event.survey_id,
+            reason=f"overall {event.overall}",
+            callback_id=derived_id(case.case_id, "callback", "recovery"),
+            compensation_options=options.get(language or next(iter(options), ""), ()),
+        ),
+    )

@@ -20,14 +20,23 @@ from services.router.domain.offering import requeued, withdraw
 
 
 def closed(
-    case: Case, outcome: Literal["confirmed", "confirmation_exhausted", "by_hand"], occasion: Occasion,
+    case: Case,
+    outcome: Literal["confirmed", "confirmation_exhausted", "by_hand"],
+    occasion: Occasion,
     reason: str | None = None,
 ) -> Decision:
     """Close a solved case for good (L1)."""
     after = evolve(case, state="closed", ended_at=occasion.now)
-    return tell(after, CaseClosed(
-        **stamp(after, occasion), outcome=outcome, cycle=case.cycle, agent_id=case.agent_id, reason=reason,
-    ))
+    return tell(
+        after,
+        CaseClosed(
+            **stamp(after, occasion),
+            outcome=outcome,
+            cycle=case.cycle,
+            agent_id=case.agent_id,
+            reason=reason,
+        ),
+    )
 
 
 def verdict(case: Case, solved: bool, text: str | None, occasion: Occasion) -> Decision:
@@ -62,12 +71,23 @@ def reopened(case: Case, reason: str, to_supervisor: bool, occasion: Occasion) -
     after = requeued(
         evolve(case, aged_from=occasion.now, cycle=case.cycle + 1, supervisor_needed=supervisor),
         occasion,
-        milestones=(), declined=(), options=(), resolution=None, solved_at=None, ended_at=None,
+        milestones=(),
+        declined=(),
+        options=(),
+        resolution=None,
+        solved_at=None,
+        ended_at=None,
         preferred_agent_id=None if supervisor else case.agent_id,
     )
-    return tell(after, CaseReopened(
-        **stamp(after, occasion), reason=reason, cycle=after.cycle, supervisor_needed=supervisor,
-    ))
+    return tell(
+        after,
+        CaseReopened(
+            **stamp(after, occasion),
+            reason=reason,
+            cycle=after.cycle,
+            supervisor_needed=supervisor,
+        ),
+    )
 
 
 def in_reopen_window(case: Case, occasion: Occasion) -> bool:
@@ -125,9 +145,15 @@ def link(case: Case, command: Link, occasion: Occasion, view: View) -> Decision 
 
 def _linked(case: Case, other: Case, relation: Relation, reason: str | None, occasion: Occasion) -> Decision:
     after = evolve(case, links=(*case.links, CaseLink(case_id=other.case_id, relation=relation)))
-    return tell(after, CaseLinked(
-        **stamp(after, occasion), to_case_id=other.case_id, relation=relation, reason=reason,
-    ))
+    return tell(
+        after,
+        CaseLinked(
+            **stamp(after, occasion),
+            to_case_id=other.case_id,
+            relation=relation,
+            reason=reason,
+        ),
+    )
 
 
 def _window_over() -> Refusal:

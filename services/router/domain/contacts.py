@@ -76,13 +76,25 @@ def added_to(case: Case, contact: ContactReceived, occasion: Occasion, view: Vie
     if case.state == "waiting_customer" and contact.author == "customer":
         known = resumed(known, occasion)
         if own:
-            return tell(known, CaseInformationReceived(
-                **stamp(known, occasion), contact=contact.contact, text=contact.text,
-            ))
-    attached = tell(known, CaseContactAttached(
-        **stamp(known, occasion), contact=contact.contact, customer=known.customer, author=contact.author,
-        text=contact.text, attachments=contact.attachments,
-    ))
+            return tell(
+                known,
+                CaseInformationReceived(
+                    **stamp(known, occasion),
+                    contact=contact.contact,
+                    text=contact.text,
+                ),
+            )
+    attached = tell(
+        known,
+        CaseContactAttached(
+            **stamp(known, occasion),
+            contact=contact.contact,
+            customer=known.customer,
+            author=contact.author,
+            text=contact.text,
+            attachments=contact.attachments,
+        ),
+    )
     if case.state not in {"solved", "closed"} or contact.author == "agent":
         return attached
     answer = contact.confirmation
@@ -107,7 +119,9 @@ def _of_the_customer(case: Case, contact: ContactReceived) -> bool:
 
 
 def callback_requested(
-    contact: ContactCallbackRequested, occasion: Occasion, view: View,
+    contact: ContactCallbackRequested,
+    occasion: Occasion,
+    view: View,
 ) -> tuple[Decision, ...] | Unknown:
     """Promise the call, on the case of the conversation or on a new one (A4, F2)."""
     case = survivor(contact.case_id, view)
@@ -118,13 +132,19 @@ def callback_requested(
         begun = open_case(opening, occasion, view)
     else:
         return Unknown(contact.case_id)
-    return (begun.then(
-        lambda current: called_back(current, "requested", contact.preferred_at, None, contact.phone, occasion),
-    ),)
+    return (
+        begun.then(
+            lambda current: called_back(current, "requested", contact.preferred_at, None, contact.phone, occasion),
+        ),
+    )
 
 
 def _opened(
-    proposed: ProposedDemand, contact: ContactReceived, siblings: list[UUID], occasion: Occasion, view: View,
+    proposed: ProposedDemand,
+    contact: ContactReceived,
+    siblings: list[UUID],
+    occasion: Occasion,
+    view: View,
 ) -> Decision:
     links = [CaseLink(case_id=other, relation="same_contact") for other in siblings if other != proposed.case_id]
     if proposed.follows is not None and proposed.follows in view.cases:
@@ -133,10 +153,19 @@ def _opened(
 
 
 def _opening(
-    contact: ContactReceived, case_id: UUID, links: tuple[CaseLink, ...], proposed: ProposedDemand,
+    contact: ContactReceived,
+    case_id: UUID,
+    links: tuple[CaseLink, ...],
+    proposed: ProposedDemand,
 ) -> Opening:
     return Opening(
-        case_id, contact.customer, contact.contact, contact.history, proposed.demand, links, contact.agent_id,
+        case_id,
+        contact.customer,
+        contact.contact,
+        contact.history,
+        proposed.demand,
+        links,
+        contact.agent_id,
     )
 
 
@@ -145,7 +174,10 @@ def _continued(case: Case, contact: ContactReceived, occasion: Occasion, view: V
     demand_id = derived_id(occasion.cause_id, "follow_up", case.case_id)
     demand = unclassified(case, contact.text, demand_id, occasion.policy.ref)
     proposed = ProposedDemand(
-        demand=demand, case_id=derived_id("case", demand_id), relation="follows_up", follows=case.case_id,
+        demand=demand,
+        case_id=derived_id("case", demand_id),
+        relation="follows_up",
+        follows=case.case_id,
     )
     link = CaseLink(case_id=case.case_id, relation="follow_up")
     handlers = {**view.handlers, **({case.case_id: case.agent_id} if case.agent_id else {})}

@@ -29,13 +29,24 @@ def transfer(case: Case, command: Transfer, occasion: Occasion, view: View) -> D
 
     def transferred(current: Case) -> Decision:
         after = requeued(
-            current, occasion, department=department, skills=skills, preferred_agent_id=target.agent_id,
+            current,
+            occasion,
+            department=department,
+            skills=skills,
+            preferred_agent_id=target.agent_id,
             declined=tuple(sorted(barred)),
         )
-        return tell(after, CaseTransferred(
-            **stamp(after, occasion), from_agent_id=giver, department=department, to_agent_id=target.agent_id,
-            skills=skills, reason=command.reason,
-        ))
+        return tell(
+            after,
+            CaseTransferred(
+                **stamp(after, occasion),
+                from_agent_id=giver,
+                department=department,
+                to_agent_id=target.agent_id,
+                skills=skills,
+                reason=command.reason,
+            ),
+        )
 
     return withdraw(case, occasion, "the case was transferred").then(transferred)
 
@@ -46,9 +57,15 @@ def escalate(case: Case, command: Escalate, occasion: Occasion) -> Decision:
 
     def escalated(current: Case) -> Decision:
         after = requeued(current, occasion, supervisor_needed=True, preferred_agent_id=None)
-        return tell(after, CaseEscalated(
-            **stamp(after, occasion), reason=command.reason, from_agent_id=giver, priority=after.priority,
-        ))
+        return tell(
+            after,
+            CaseEscalated(
+                **stamp(after, occasion),
+                reason=command.reason,
+                from_agent_id=giver,
+                priority=after.priority,
+            ),
+        )
 
     return withdraw(case, occasion, "the case was escalated").then(escalated)
 
@@ -75,10 +92,16 @@ def open_work_order(case: Case, command: OpenWorkOrder, occasion: Occasion) -> D
         nodes=dict.fromkeys(command.nodes, "open"),
     )
     after = evolve(case, state="waiting_department", work_orders=(*case.work_orders, order))
-    return tell(after, WorkOrderOpened(
-        **stamp(after, occasion), work_order_no=order.work_order_no, department=order.department,
-        responsible=order.responsible, nodes=command.nodes,
-    ))
+    return tell(
+        after,
+        WorkOrderOpened(
+            **stamp(after, occasion),
+            work_order_no=order.work_order_no,
+            department=order.department,
+            responsible=order.responsible,
+            nodes=command.nodes,
+        ),
+    )
 
 
 def update_work_order(case: Case, command: UpdateWorkOrder, occasion: Occasion) -> Decision | Refusal:
@@ -93,10 +116,17 @@ def update_work_order(case: Case, command: UpdateWorkOrder, occasion: Occasion) 
     after = evolve(case, work_orders=orders)
     if case.state == "waiting_department" and all(each.complete for each in orders):
         after = resumed(after, occasion)
-    return tell(after, WorkOrderUpdated(
-        **stamp(after, occasion), work_order_no=order.work_order_no, node=command.node, node_state=command.state,
-        note=command.note, complete=moved.complete,
-    ))
+    return tell(
+        after,
+        WorkOrderUpdated(
+            **stamp(after, occasion),
+            work_order_no=order.work_order_no,
+            node=command.node,
+            node_state=command.state,
+            note=command.note,
+            complete=moved.complete,
+        ),
+    )
 
 
 def resumed(case: Case, occasion: Occasion) -> Case:

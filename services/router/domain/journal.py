@@ -99,8 +99,11 @@ def nothing(case: Case) -> Decision:
 def rejected(case: Case, command_type: str, refusal: Refusal, occasion: Occasion) -> Decision:
     """Answer a command with no; the answer takes a version like any other event."""
     event = CommandRejected(
-        **stamp(case, occasion), command_id=occasion.cause.id, command_type=command_type,
-        code=refusal.code, message=refusal.message,
+        **stamp(case, occasion),
+        command_id=occasion.cause.id,
+        command_type=command_type,
+        code=refusal.code,
+        message=refusal.message,
     )
     return tell(case, event)
 
@@ -108,8 +111,14 @@ def rejected(case: Case, command_type: str, refusal: Refusal, occasion: Occasion
 def rejected_unknown(case_id: UUID, command_type: str, occasion: Occasion) -> Entry:
     """Answer a command about a case that does not exist: keyed by the given id, without a version."""
     event = CommandRejected(
-        case_id=case_id, command_id=occasion.cause.id, command_type=command_type, code="unknown_case",
-        message="There is no case with this id.", occurred_at=occasion.now, policy=occasion.policy.ref,
-        cause=occasion.cause, by=occasion.by,
+        case_id=case_id,
+        command_id=occasion.cause.id,
+        command_type=command_type,
+        code="unknown_case",
+        message="There is no case with this id.",
+        occurred_at=occasion.now,
+        policy=occasion.policy.ref,
+        cause=occasion.cause,
+        by=occasion.by,
     )
     return Entry(event, derived_id(occasion.cause_id, "command_rejected", case_id), event.value())

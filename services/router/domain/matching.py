@@ -16,7 +16,14 @@ from services.router.domain.case import Case
 from services.router.domain.seats import LISTED_MAX, Circle, Floor, Scope, Seat
 
 Rule = Literal[
-    "presence", "department", "role", "language", "skill", "capacity_channel", "capacity_total", "declined",
+    "presence",
+    "department",
+    "role",
+    "language",
+    "skill",
+    "capacity_channel",
+    "capacity_total",
+    "declined",
     "not_preferred",
 ]
 RULES: Final[tuple[Rule, ...]] = get_args(Rule)
@@ -57,11 +64,20 @@ class Match:
 def waiting(case: Case, priority: int, policy: RoutingPolicy) -> Waiting:
     """Return what a round has to know of this case."""
     return Waiting(
-        case_id=case.case_id, version=case.version, department=case.department, priority=priority,
-        aged_from=case.aged_from, queued_at=case.queued_at, channel=case.contact.channel,
-        units=policy.capacity.units[case.contact.channel], language=case.customer.language.split("-")[0].lower(),
-        skills=tuple(sorted(case.skills.items())), preferred=case.preferred_agent_id,
-        declined=frozenset(case.declined), supervisor=case.supervisor_needed, safety=case.classification.safety,
+        case_id=case.case_id,
+        version=case.version,
+        department=case.department,
+        priority=priority,
+        aged_from=case.aged_from,
+        queued_at=case.queued_at,
+        channel=case.contact.channel,
+        units=policy.capacity.units[case.contact.channel],
+        language=case.customer.language.split("-")[0].lower(),
+        skills=tuple(sorted(case.skills.items())),
+        preferred=case.preferred_agent_id,
+        declined=frozenset(case.declined),
+        supervisor=case.supervisor_needed,
+        safety=case.classification.safety,
     )
 
 
@@ -167,7 +183,9 @@ def _full(case: Waiting, seat: Seat) -> str | None:
 def _candidate(case: Waiting, points: int, seat: Seat, now: float) -> Candidate:
     idle = int(now - seat.idle) if seat.idle else 0
     return Candidate(
-        agent_id=seat.agent.agent_id, skill_points=points, idle_seconds=max(0, idle),
+        agent_id=seat.agent.agent_id,
+        skill_points=points,
+        idle_seconds=max(0, idle),
         free_units=seat.free_units(case.channel),
     )
 

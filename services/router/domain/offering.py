@@ -36,21 +36,38 @@ def give(case: Case, pick: Pick, occasion: Occasion) -> Decision:
         expires_at=occasion.now + timedelta(seconds=seconds),
     )
     after = evolve(case, state="offered", offer=offer, offers=case.offers + 1, held_channel=channel)
-    return tell(after, CaseOffered(
-        **stamp(after, occasion), offer_id=offer.offer_id, agent_id=offer.agent_id, expires_at=offer.expires_at,
-        decision=pick.decision,
-    ))
+    return tell(
+        after,
+        CaseOffered(
+            **stamp(after, occasion),
+            offer_id=offer.offer_id,
+            agent_id=offer.agent_id,
+            expires_at=offer.expires_at,
+            decision=pick.decision,
+        ),
+    )
 
 
 def _assigned(case: Case, agent: AgentProfileSet, decision: DecisionRecord, occasion: Occasion) -> Decision:
     after = evolve(
-        case, state="assigned", agent_id=agent.agent_id, held_channel=case.contact.channel, preferred_agent_id=None,
+        case,
+        state="assigned",
+        agent_id=agent.agent_id,
+        held_channel=case.contact.channel,
+        preferred_agent_id=None,
         worked_at=occasion.now,
     )
-    return tell(after, CaseAssigned(
-        **stamp(after, occasion), agent_id=agent.agent_id, agent_number=agent.number, agent_name=agent.name,
-        department=after.department, decision=decision,
-    ))
+    return tell(
+        after,
+        CaseAssigned(
+            **stamp(after, occasion),
+            agent_id=agent.agent_id,
+            agent_number=agent.number,
+            agent_name=agent.name,
+            department=after.department,
+            decision=decision,
+        ),
+    )
 
 
 def accept(case: Case, command: AcceptOffer, occasion: Occasion) -> Decision | Refusal:
@@ -61,10 +78,17 @@ def accept(case: Case, command: AcceptOffer, occasion: Occasion) -> Decision | R
     if offer.agent_id != command.agent_id:
         return Refusal("not_your_offer", "This offer was made to another agent.")
     after = evolve(case, state="assigned", agent_id=offer.agent_id, offer=None, preferred_agent_id=None)
-    return tell(after, CaseAssigned(
-        **stamp(after, occasion), agent_id=offer.agent_id, agent_number=offer.agent_number, agent_name=offer.agent_name,
-        department=after.department, offer_id=offer.offer_id,
-    ))
+    return tell(
+        after,
+        CaseAssigned(
+            **stamp(after, occasion),
+            agent_id=offer.agent_id,
+            agent_number=offer.agent_number,
+            agent_name=offer.agent_name,
+            department=after.department,
+            offer_id=offer.offer_id,
+        ),
+    )
 
 
 def decline(case: Case, command: DeclineOffer, occasion: Occasion) -> Decision | Refusal:
@@ -83,16 +107,26 @@ def _ended() -> Refusal:
 
 
 def end_offer(
-    case: Case, outcome: Literal["declined", "expired", "withdrawn"], occasion: Occasion, reason: str | None = None,
+    case: Case,
+    outcome: Literal["declined", "expired", "withdrawn"],
+    occasion: Occasion,
+    reason: str | None = None,
 ) -> Decision:
     """End the offer that is out; the case keeps its age in the queue (A2)."""
     offer = case.offer
     if offer is None:
         return nothing(case)
     after = evolve(case, state="queued", offer=None, held_channel=None)
-    return tell(after, CaseOfferEnded(
-        **stamp(after, occasion), offer_id=offer.offer_id, agent_id=offer.agent_id, outcome=outcome, reason=reason,
-    ))
+    return tell(
+        after,
+        CaseOfferEnded(
+            **stamp(after, occasion),
+            offer_id=offer.offer_id,
+            agent_id=offer.agent_id,
+            outcome=outcome,
+            reason=reason,
+        ),
+    )
 
 
 def withdraw(case: Case, occasion: Occasion, reason: str) -> Decision:
@@ -114,7 +148,11 @@ def release(case: Case, reason: Literal["agent_offline", "idle"], occasion: Occa
 def requeued(case: Case, occasion: Occasion, **changes: object) -> Case:
     """Return the case as it stands when it goes to a queue anew: nobody has it, the search begins at its first step."""
     fresh: dict[str, object] = {
-        "state": "queued", "agent_id": None, "offer": None, "held_channel": None, "queued_at": occasion.now,
+        "state": "queued",
+        "agent_id": None,
+        "offer": None,
+        "held_channel": None,
+        "queued_at": occasion.now,
     }
     after = evolve(case, **(fresh | changes))
     return evolve(after, priority=priority(after, occasion.now, occasion.policy.routing.priority))
@@ -126,9 +164,14 @@ def reprioritise(case: Case, occasion: Occasion) -> Decision:
     if current.band == case.priority.band:
         return nothing(case)
     after = evolve(case, priority=current)
-    return tell(after, CaseReprioritised(
-        **stamp(after, occasion), priority=current, previous_band=case.priority.band,
-    ))
+    return tell(
+        after,
+        CaseReprioritised(
+            **stamp(after, occasion),
+            priority=current,
+            previous_band=case.priority.band,
+        ),
+    )
 
 
 def _with(agents: tuple[str, ...], agent_id: str) -> tuple[str, ...]:

@@ -39,20 +39,44 @@ def open_case(opening: Opening, occasion: Occasion, view: View) -> Decision:
         customer.at_risk and routing.supervisor_when_at_risk
     )
     fresh = Case(
-        case_id=opening.case_id, state="queued", opened_at=occasion.now, updated_at=occasion.now,
-        aged_from=occasion.now, queued_at=occasion.now, customer=customer,
-        contact=opening.contact, text=demand.text, facts=demand.facts,
-        classification=demand.classification, priority=NOTHING, department=demand.department, skills=demand.skills,
-        repeat=opening.history.repeat_of_unsolved is not None, links=opening.links, supervisor_needed=supervisor,
+        case_id=opening.case_id,
+        state="queued",
+        opened_at=occasion.now,
+        updated_at=occasion.now,
+        aged_from=occasion.now,
+        queued_at=occasion.now,
+        customer=customer,
+        contact=opening.contact,
+        text=demand.text,
+        facts=demand.facts,
+        classification=demand.classification,
+        priority=NOTHING,
+        department=demand.department,
+        skills=demand.skills,
+        repeat=opening.history.repeat_of_unsolved is not None,
+        links=opening.links,
+        supervisor_needed=supervisor,
         preferred_agent_id=opening.agent_id or _earlier_agent(opening, view),
     )
     case = evolve(fresh, priority=priority(fresh, occasion.now, routing.priority))
-    return tell(case, CaseOpened(
-        **stamp(case, occasion), record_no=number_of(case.case_id), customer=customer, contact=opening.contact,
-        history=opening.history, demand=demand, priority=case.priority, department=case.department, skills=case.skills,
-        links=case.links, preferred_agent_id=case.preferred_agent_id, supervisor_needed=supervisor,
-        assistance_contact=routing.assistance_contact if demand.classification.safety else None,
-    ))
+    return tell(
+        case,
+        CaseOpened(
+            **stamp(case, occasion),
+            record_no=number_of(case.case_id),
+            customer=customer,
+            contact=opening.contact,
+            history=opening.history,
+            demand=demand,
+            priority=case.priority,
+            department=case.department,
+            skills=case.skills,
+            links=case.links,
+            preferred_agent_id=case.preferred_agent_id,
+            supervisor_needed=supervisor,
+            assistance_contact=routing.assistance_contact if demand.classification.safety else None,
+        ),
+    )
 
 
 def earlier_cases(history: History, links: Sequence[CaseLink]) -> tuple[UUID, ...]:
@@ -84,6 +108,11 @@ def unclassified(old: Case, text: str, demand_id: UUID, policy: PolicyRef) -> De
     evidence = Evidence(field="category", value=old.classification.category, rule=rule)
     classification = old.classification.model_copy(update={"evidence": (evidence,)})
     return Demand(
-        demand_id=demand_id, text=text, position=1, facts=old.facts, classification=classification,
-        department=old.department, skills=old.skills,
+        demand_id=demand_id,
+        text=text,
+        position=1,
+        facts=old.facts,
+        classification=classification,
+        department=old.department,
+        skills=old.skills,
     )

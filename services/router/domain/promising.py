@@ -18,9 +18,15 @@ def make_promise(case: Case, command: MakePromise, occasion: Occasion) -> Decisi
         return _past()
     promise = Promise(promise_id=command.promise_id, what=command.what, due_at=command.due_at)
     after = evolve(case, promises=(*case.promises, promise))
-    return tell(after, PromiseMade(
-        **stamp(after, occasion), promise_id=promise.promise_id, what=promise.what, due_at=promise.due_at,
-    ))
+    return tell(
+        after,
+        PromiseMade(
+            **stamp(after, occasion),
+            promise_id=promise.promise_id,
+            what=promise.what,
+            due_at=promise.due_at,
+        ),
+    )
 
 
 def move_promise(case: Case, command: MovePromise, occasion: Occasion) -> Decision | Refusal:
@@ -31,10 +37,18 @@ def move_promise(case: Case, command: MovePromise, occasion: Occasion) -> Decisi
     if command.due_at <= occasion.now:
         return _past()
     after = _replaced(case, promise.model_copy(update={"due_at": command.due_at}))
-    return tell(after, PromiseMoved(
-        **stamp(after, occasion), promise_id=promise.promise_id, what=promise.what, due_at=command.due_at,
-        previous_due_at=promise.due_at, reason=command.reason, compensation=command.compensation,
-    ))
+    return tell(
+        after,
+        PromiseMoved(
+            **stamp(after, occasion),
+            promise_id=promise.promise_id,
+            what=promise.what,
+            due_at=command.due_at,
+            previous_due_at=promise.due_at,
+            reason=command.reason,
+            compensation=command.compensation,
+        ),
+    )
 
 
 def keep_promise(case: Case, command: KeepPromise, occasion: Occasion) -> Decision | Refusal:

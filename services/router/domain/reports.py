@@ -36,10 +36,17 @@ def decide_report(case: Case, report: Message, occasion: Occasion) -> Decision:
 def _warned(case: Case, report: followup.ClockWarning, occasion: Occasion) -> Decision:
     if case.state not in LIVE:
         return nothing(case)
-    return tell(case, ClockWarned(
-        **stamp(case, occasion), clock=report.clock, clock_id=report.clock_id, percent=report.percent,
-        due_at=report.due_at or occasion.now, promise_id=report.promise_id,
-    ))
+    return tell(
+        case,
+        ClockWarned(
+            **stamp(case, occasion),
+            clock=report.clock,
+            clock_id=report.clock_id,
+            percent=report.percent,
+            due_at=report.due_at or occasion.now,
+            promise_id=report.promise_id,
+        ),
+    )
 
 
 def _clock_broken(case: Case, report: followup.ClockBroken, occasion: Occasion) -> Decision:
@@ -55,10 +62,17 @@ def _clock_broken(case: Case, report: followup.ClockBroken, occasion: Occasion) 
     escalated = report.clock in routing.escalating_clocks and case.state != "solved"
     after = evolve(case, supervisor_needed=case.supervisor_needed or escalated)
     after = evolve(after, priority=priority(after, occasion.now, routing.priority))
-    return tell(after, ClockBreached(
-        **stamp(after, occasion), clock=report.clock, clock_id=report.clock_id, due_at=due_at, escalated=escalated,
-        priority=after.priority,
-    ))
+    return tell(
+        after,
+        ClockBreached(
+            **stamp(after, occasion),
+            clock=report.clock,
+            clock_id=report.clock_id,
+            due_at=due_at,
+            escalated=escalated,
+            priority=after.priority,
+        ),
+    )
 
 
 def _promise_broken(case: Case, report: followup.PromiseBroken, occasion: Occasion) -> Decision:
@@ -76,19 +90,34 @@ def _planned(case: Case, report: followup.CallbackPlanned, occasion: Occasion) -
 
 
 def _tried(case: Case, report: followup.CallbackTried, occasion: Occasion) -> Decision:
-    return tell(case, CallbackAttempted(
-        **stamp(case, occasion), callback_id=report.callback_id, purpose=report.purpose, attempt=report.attempt,
-        outcome=report.outcome, next_at=report.next_at,
-    ))
+    return tell(
+        case,
+        CallbackAttempted(
+            **stamp(case, occasion),
+            callback_id=report.callback_id,
+            purpose=report.purpose,
+            attempt=report.attempt,
+            outcome=report.outcome,
+            next_at=report.next_at,
+        ),
+    )
 
 
 def _done(case: Case, report: followup.CallbackDone, occasion: Occasion) -> Decision:
     """Keep what the customer said on the phone; a word on the resolution counts like any other (F3, L1)."""
     after = with_callback(case, _known(case, report, occasion).model_copy(update={"state": "done"}))
-    told = tell(after, CallbackCompleted(
-        **stamp(after, occasion), callback_id=report.callback_id, purpose=report.purpose, attempt=report.attempt,
-        solved=report.solved, text=report.text, at=report.at,
-    ))
+    told = tell(
+        after,
+        CallbackCompleted(
+            **stamp(after, occasion),
+            callback_id=report.callback_id,
+            purpose=report.purpose,
+            attempt=report.attempt,
+            solved=report.solved,
+            text=report.text,
+            at=report.at,
+        ),
+    )
     solved = report.solved
     if solved is None or case.state not in {"solved", "closed"}:
         return told
@@ -97,9 +126,15 @@ def _done(case: Case, report: followup.CallbackDone, occasion: Occasion) -> Deci
 
 def _given_up(case: Case, report: followup.CallbackGivenUp, occasion: Occasion) -> Decision:
     after = with_callback(case, _known(case, report, occasion).model_copy(update={"state": "exhausted"}))
-    return tell(after, CallbackExhausted(
-        **stamp(after, occasion), callback_id=report.callback_id, purpose=report.purpose, attempts=report.attempts,
-    ))
+    return tell(
+        after,
+        CallbackExhausted(
+            **stamp(after, occasion),
+            callback_id=report.callback_id,
+            purpose=report.purpose,
+            attempts=report.attempts,
+        ),
+    )
 
 
 def _dropped(case: Case, report: followup.CallbackDropped, occasion: Occasion) -> Decision:
@@ -107,9 +142,15 @@ def _dropped(case: Case, report: followup.CallbackDropped, occasion: Occasion) -
     if known.state == "cancelled":
         return nothing(case)
     after = with_callback(case, known.model_copy(update={"state": "cancelled"}))
-    return tell(after, CallbackCancelled(
-        **stamp(after, occasion), callback_id=report.callback_id, purpose=report.purpose, reason=report.reason,
-    ))
+    return tell(
+        after,
+        CallbackCancelled(
+            **stamp(after, occasion),
+            callback_id=report.callback_id,
+            purpose=report.purpose,
+            reason=report.reason,
+        ),
+    )
 
 
 def _known(case: Case, report: followup.CallbackMessage, occasion: Occasion) -> Callback:
@@ -122,10 +163,18 @@ def _asked(case: Case, report: followup.SurveyRequested, occasion: Occasion) -> 
     if report.cycle != case.cycle:
         return nothing(case)
     after = evolve(case, survey=Survey(survey_id=report.survey_id))
-    return tell(after, SurveySent(
-        **stamp(after, occasion), survey_id=report.survey_id, customer_id=report.customer_id, channel=report.channel,
-        conversation_id=report.conversation_id, cycle=report.cycle, expires_at=report.expires_at,
-    ))
+    return tell(
+        after,
+        SurveySent(
+            **stamp(after, occasion),
+            survey_id=report.survey_id,
+            customer_id=report.customer_id,
+            channel=report.channel,
+            conversation_id=report.conversation_id,
+            cycle=report.cycle,
+            expires_at=report.expires_at,
+        ),
+    )
 
 
 def _answered(case: Case, report: followup.SurveyReply, occasion: Occasion) -> Decision:
@@ -133,25 +182,45 @@ def _answered(case: Case, report: followup.SurveyReply, occasion: Occasion) -> D
     if case.survey is not None and case.survey == Survey(survey_id=report.survey_id, answered=True):
         return nothing(case)
     event = SurveyAnswered(
-        **stamp(case, occasion), survey_id=report.survey_id, response_speed=report.response_speed,
-        effectiveness=report.effectiveness, attitude=report.attitude, overall=report.overall, text=report.text,
+        **stamp(case, occasion),
+        survey_id=report.survey_id,
+        response_speed=report.response_speed,
+        effectiveness=report.effectiveness,
+        attitude=report.attitude,
+        overall=report.overall,
+        text=report.text,
         via="message",
     )
     return surveyed(case, event, occasion)
 
 
 def _sent(case: Case, report: notify.NotificationSent, occasion: Occasion) -> Decision:
-    return tell(case, CustomerNotified(
-        **stamp(case, occasion), delivery_id=report.delivery_id, purpose=report.purpose, channel=report.channel,
-        milestone=report.milestone, sent_at=report.occurred_at, provider=report.provider,
-    ))
+    return tell(
+        case,
+        CustomerNotified(
+            **stamp(case, occasion),
+            delivery_id=report.delivery_id,
+            purpose=report.purpose,
+            channel=report.channel,
+            milestone=report.milestone,
+            sent_at=report.occurred_at,
+            provider=report.provider,
+        ),
+    )
 
 
 def _undelivered(case: Case, report: notify.NotificationUndelivered, occasion: Occasion) -> Decision:
-    return tell(case, NotificationFailed(
-        **stamp(case, occasion), delivery_id=report.delivery_id, purpose=report.purpose, channel=report.channel,
-        milestone=report.milestone, reason=report.reason or "no reason given",
-    ))
+    return tell(
+        case,
+        NotificationFailed(
+            **stamp(case, occasion),
+            delivery_id=report.delivery_id,
+            purpose=report.purpose,
+            channel=report.channel,
+            milestone=report.milestone,
+            reason=report.reason or "no reason given",
+        ),
+    )
 
 
 REPORTS: Mapping[type[Message], Callable[[Case, Any, Occasion], Decision]] = {

@@ -14,7 +14,10 @@ _DEFAULTS: Mapping[str, Any] = {"version": 0, "cycle": 1, "supervisor_needed": F
 def snapshot(body: Mapping[str, Any], case_number: str, policy: PolicyRef) -> dict[str, Any]:
     """Return the data of the snapshot of the case with this body (plain JSON values, both)."""
     known = {
-        **_DEFAULTS, **body, "case_number": case_number, "record_no": case_number,
+        **_DEFAULTS,
+        **body,
+        "case_number": case_number,
+        "record_no": case_number,
         "policy": {"name": policy.name, "version": policy.version},
     }
     data = {name: known[name] for name in _FIELDS if known.get(name) is not None}

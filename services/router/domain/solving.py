@@ -25,10 +25,17 @@ def choose_solution(case: Case, command: ChooseSolution, occasion: Occasion) -> 
 
 def record_progress(case: Case, command: RecordProgress, occasion: Occasion) -> Decision:
     """Keep one step of the work, a row of Table 2 (S6)."""
-    return tell(case, CaseProgressed(
-        **stamp(case, occasion), tracking_no=tracking_no(case.case_id), step=command.step, action=command.action,
-        told_customer=command.told_customer, attachments=command.attachments,
-    ))
+    return tell(
+        case,
+        CaseProgressed(
+            **stamp(case, occasion),
+            tracking_no=tracking_no(case.case_id),
+            step=command.step,
+            action=command.action,
+            told_customer=command.told_customer,
+            attachments=command.attachments,
+        ),
+    )
 
 
 def reach_milestone(case: Case, command: ReachMilestone, occasion: Occasion) -> Decision | Refusal:
@@ -38,9 +45,15 @@ def reach_milestone(case: Case, command: ReachMilestone, occasion: Occasion) -> 
     if command.milestone in case.milestones:
         return Refusal("milestone_already_reached", f"{command.milestone} was reached before; it is told once.")
     after = evolve(case, milestones=(*case.milestones, command.milestone))
-    return tell(after, MilestoneReached(
-        **stamp(after, occasion), milestone=command.milestone, details=command.details, cycle=case.cycle,
-    ))
+    return tell(
+        after,
+        MilestoneReached(
+            **stamp(after, occasion),
+            milestone=command.milestone,
+            details=command.details,
+            cycle=case.cycle,
+        ),
+    )
 
 
 def resolve(case: Case, command: Resolve, occasion: Occasion) -> Decision | Refusal:
@@ -48,10 +61,16 @@ def resolve(case: Case, command: Resolve, occasion: Occasion) -> Decision | Refu
     if command.solution_option_id is not None and command.solution_option_id not in case.options:
         return _unknown_option(command.solution_option_id)
     after = evolve(case, state="solved", resolution=command.resolution, solved_at=occasion.now)
-    return tell(after, CaseResolved(
-        **stamp(after, occasion), resolution=command.resolution, solution_option_id=command.solution_option_id,
-        agent_id=case.agent_id, cycle=case.cycle,
-    ))
+    return tell(
+        after,
+        CaseResolved(
+            **stamp(after, occasion),
+            resolution=command.resolution,
+            solution_option_id=command.solution_option_id,
+            agent_id=case.agent_id,
+            cycle=case.cycle,
+        ),
+    )
 
 
 def _unknown_option(option_id: str) -> Refusal:

@@ -34,9 +34,14 @@ def restate_problem(case: Case, command: RestateProblem, occasion: Occasion) -> 
 
 def confirm_understanding(case: Case, command: ConfirmUnderstanding, occasion: Occasion) -> Decision:
     """Keep the customer's yes or correction (R5)."""
-    return tell(case, CaseUnderstandingConfirmed(
-        **stamp(case, occasion), confirmed=command.confirmed, correction=command.correction,
-    ))
+    return tell(
+        case,
+        CaseUnderstandingConfirmed(
+            **stamp(case, occasion),
+            confirmed=command.confirmed,
+            correction=command.correction,
+        ),
+    )
 
 
 def request_information(case: Case, command: RequestInformation, occasion: Occasion) -> Decision:
@@ -63,10 +68,17 @@ def correct_classification(case: Case, command: CorrectClassification, occasion:
         else:
             after = evolve(current, **changes)
             after = evolve(after, priority=priority(after, occasion.now, policy.routing.priority))
-        return tell(after, CaseReclassified(
-            **stamp(after, occasion), classification=classification, previous=case.classification,
-            priority=after.priority, department=after.department, reason=command.reason,
-        ))
+        return tell(
+            after,
+            CaseReclassified(
+                **stamp(after, occasion),
+                classification=classification,
+                previous=case.classification,
+                priority=after.priority,
+                department=after.department,
+                reason=command.reason,
+            ),
+        )
 
     return begun.then(reclassified)
 

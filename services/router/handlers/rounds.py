@@ -48,7 +48,11 @@ class Round:
 
 
 async def match_queues(
-    connection: Connection, now: datetime, policy: Policy, departments: Iterable[str], limit: int,
+    connection: Connection,
+    now: datetime,
+    policy: Policy,
+    departments: Iterable[str],
+    limit: int,
 ) -> Round:
     """Match these queues with the agents who are there; ``limit`` is how far into each queue is looked (A3)."""
     asked = set(departments)
@@ -76,7 +80,11 @@ def _places(agent: Agent) -> int:
 
 
 async def _given(
-    connection: Connection, now: datetime, policy: Policy, matches: Sequence[Match], traces: dict[UUID, str | None],
+    connection: Connection,
+    now: datetime,
+    policy: Policy,
+    matches: Sequence[Match],
+    traces: dict[UUID, str | None],
 ) -> tuple[Book, list[Match]]:
     """Lock what was chosen, check that it is still so, and give the cases to the agents."""
     found = await cases_table.load(connection, [each.waiting.case_id for each in matches])
@@ -136,6 +144,15 @@ def to_itself(kind: str, case: Case, now: datetime, traceparent: str | None) -> 
     timer = TimerFired(kind, str(case.case_id), {}, now, message_id, case.version)
     cause = Cause(id=str(message_id), type=TIMER_TYPE_PREFIX + kind)
     return Received(
-        message=timer, message_id=message_id, ce_id=cause.id, source="caseloop/router", type=cause.type, time=now,
-        traceparent=traceparent, topic=TIMERS_TOPIC, partition=-1, offset=case.version, key=timer.key,
+        message=timer,
+        message_id=message_id,
+        ce_id=cause.id,
+        source="caseloop/router",
+        type=cause.type,
+        time=now,
+        traceparent=traceparent,
+        topic=TIMERS_TOPIC,
+        partition=-1,
+        offset=case.version,
+        key=timer.key,
     )

@@ -67,7 +67,10 @@ async def save(connection: Connection, changed: Sequence[Agent]) -> None:
         return
     rows = [
         (
-            agent.agent_id, agent.presence, agent.idle_since, *(agent.load.get(channel, 0) for channel in CHANNELS),
+            agent.agent_id,
+            agent.presence,
+            agent.idle_since,
+            *(agent.load.get(channel, 0) for channel in CHANNELS),
             agent.profile.value() if agent.profile else None,
         )
         for agent in changed

@@ -98,8 +98,12 @@ async def handlers(connection: Connection, case_ids: Sequence[UUID]) -> dict[UUI
 
 
 async def save(
-    connection: Connection, changed: Sequence[Case], known: Container[UUID], policy: Policy,
-    traces: Mapping[UUID, str | None], now: datetime,
+    connection: Connection,
+    changed: Sequence[Case],
+    known: Container[UUID],
+    policy: Policy,
+    traces: Mapping[UUID, str | None],
+    now: datetime,
 ) -> None:
     """Store these cases, marked as changed at this moment; those that are not ``known`` are new.
 
@@ -123,20 +127,35 @@ def _row(case: Case, policy: Policy, traceparent: str | None) -> tuple[object, .
     channel = taken.channel if taken else case.contact.channel
     queued = case.state == "queued"
     return (
-        case.case_id, case.version, case.state, case.department if queued else None, taken.agent_id if taken else None,
-        channel, taken.units if taken else policy.routing.capacity.units[channel], case.agent_id, standing.points,
-        standing.target_seconds, standing.aged_from, floor, ceiling, case.queued_at, case.worked_at,
-        _needs(case, traceparent) if queued else None, bodies.write(case),
+        case.case_id,
+        case.version,
+        case.state,
+        case.department if queued else None,
+        taken.agent_id if taken else None,
+        channel,
+        taken.units if taken else policy.routing.capacity.units[channel],
+        case.agent_id,
+        standing.points,
+        standing.target_seconds,
+        standing.aged_from,
+        floor,
+        ceiling,
+        case.queued_at,
+        case.worked_at,
+        _needs(case, traceparent) if queued else None,
+        bodies.write(case),
     )
 
 
 def _needs(case: Case, traceparent: str | None) -> bytes:
-    return orjson.dumps({
-        "language": case.customer.language.split("-")[0].lower(),
-        "skills": sorted(case.skills.items()),
-        "preferred": case.preferred_agent_id,
-        "declined": case.declined,
-        "supervisor": case.supervisor_needed,
-        "safety": case.classification.safety,
-        "traceparent": traceparent,
-    })
+    return orjson.dumps(
+        {
+            "language": case.customer.language.split("-")[0].lower(),
+            "skills": sorted(case.skills.items()),
+            "preferred": case.preferred_agent_id,
+            "declined": case.declined,
+            "supervisor": case.supervisor_needed,
+            "safety": case.classification.safety,
+            "traceparent": traceparent,
+        }
+    )

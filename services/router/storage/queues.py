@@ -93,13 +93,23 @@ async def busy(connection: Connection) -> set[str]:
 
 
 async def waiting(
-    connection: Connection, departments: Iterable[str], now: datetime, policy: RoutingPolicy, limit: int,
+    connection: Connection,
+    departments: Iterable[str],
+    now: datetime,
+    policy: RoutingPolicy,
+    limit: int,
 ) -> list[Queued]:
     """Return the first ``limit`` of each of these queues, not locked: what is chosen is checked under its lock."""
     formula = policy.priority
     rows = await connection.fetch(
-        WAITING, sorted(departments), now, formula.age_points_max, formula.age_step_seconds, formula.age_step_points,
-        formula.deadline_points_max, limit,
+        WAITING,
+        sorted(departments),
+        now,
+        formula.age_points_max,
+        formula.age_step_seconds,
+        formula.age_step_points,
+        formula.deadline_points_max,
+        limit,
     )
     return [_queued(row) for row in rows]
 
@@ -108,8 +118,13 @@ async def moved(connection: Connection, now: datetime, policy: RoutingPolicy, li
     """Return waiting cases whose priority has reached another band."""
     formula = policy.priority
     rows = await connection.fetch(
-        MOVED, now, formula.age_points_max, formula.age_step_seconds, formula.age_step_points,
-        formula.deadline_points_max, limit,
+        MOVED,
+        now,
+        formula.age_points_max,
+        formula.age_step_seconds,
+        formula.age_step_points,
+        formula.deadline_points_max,
+        limit,
     )
     return [row["case_id"] for row in rows]
 
@@ -123,10 +138,19 @@ async def idle(connection: Connection, now: datetime, policy: RoutingPolicy, lim
 def _queued(row: Record) -> Queued:
     needs = orjson.loads(row["needs"])
     waiting_case = Waiting(
-        case_id=row["case_id"], version=row["version"], department=row["queue"], priority=row["priority"],
-        aged_from=row["aged_from"], queued_at=row["queued_at"], channel=row["channel"], units=row["units"],
-        language=needs["language"], skills=tuple((name, level) for name, level in needs["skills"]),
-        preferred=needs["preferred"], declined=frozenset(needs["declined"]), supervisor=needs["supervisor"],
+        case_id=row["case_id"],
+        version=row["version"],
+        department=row["queue"],
+        priority=row["priority"],
+        aged_from=row["aged_from"],
+        queued_at=row["queued_at"],
+        channel=row["channel"],
+        units=row["units"],
+        language=needs["language"],
+        skills=tuple((name, level) for name, level in needs["skills"]),
+        preferred=needs["preferred"],
+        declined=frozenset(needs["declined"]),
+        supervisor=needs["supervisor"],
         safety=needs["safety"],
     )
     return Queued(waiting_case, needs["traceparent"])

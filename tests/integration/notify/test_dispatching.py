@@ -168,7 +168,9 @@ async def test_without_a_provider_it_is_said_that_nothing_goes_out(postgres_data
 
 
 async def test_two_dispatchers_share_the_work_quickly_and_double_nothing(
-    postgres_database: str, notify: Stand, provider: Provider,
+    postgres_database: str,
+    notify: Stand,
+    provider: Provider,
 ) -> None:
     count = 600
     for first in range(0, count, 100):

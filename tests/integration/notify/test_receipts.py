@@ -53,7 +53,8 @@ def a_receipt(**fields: Any) -> str:  # noqa: ANN401 - fields of a receipt
 
 
 async def test_a_genuine_receipt_is_written_to_kafka_under_an_id_that_a_repeat_has_too(
-    notify: Stand, edge: httpx.AsyncClient,
+    notify: Stand,
+    edge: httpx.AsyncClient,
 ) -> None:
     delivery_id = derived_id("delivery")
     body = a_receipt(client_reference=str(delivery_id), price="0.05")
@@ -79,7 +80,12 @@ async def test_a_genuine_receipt_is_written_to_kafka_under_an_id_that_a_repeat_h
     ],
 )
 async def test_what_is_not_a_genuine_receipt_is_refused(
-    notify: Stand, edge: httpx.AsyncClient, path: str, body: str, changed: dict[str, str], status: int,
+    notify: Stand,
+    edge: httpx.AsyncClient,
+    path: str,
+    body: str,
+    changed: dict[str, str],
+    status: int,
 ) -> None:
     answer = await edge.post(path, content=body, headers=signed(body) | changed)
     assert answer.status_code == status
@@ -154,7 +160,8 @@ async def test_an_unknown_delivery_is_resolved_by_its_receipt(notify: Stand) -> 
 
 
 async def test_the_double_reports_signed_duplicated_and_again_until_it_is_heard(
-    postgres_database: str, tmp_path: Path,
+    postgres_database: str,
+    tmp_path: Path,
 ) -> None:
     async with a_provider(tmp_path) as provider, standing(postgres_database, provider.url) as stand:
         listening = bound_socket("127.0.0.1", 0)

@@ -32,8 +32,14 @@ async def running(router: Router, bell: Bell) -> AsyncIterator[ServiceContext]:
     """Run a matcher; it must have ended soon after it was told to stop."""
     settings = Settings.model_validate({"kafka_bootstrap": "127.0.0.1:9", "postgres_dsn": "postgresql://unused"})
     context = ServiceContext(
-        service="router", settings=settings, pool=router.pool, policy=router.policy, clock=FixedClock(router.now),
-        log=LOG, publisher=Mute(), stopping=asyncio.Event(),
+        service="router",
+        settings=settings,
+        pool=router.pool,
+        policy=router.policy,
+        clock=FixedClock(router.now),
+        log=LOG,
+        publisher=Mute(),
+        stopping=asyncio.Event(),
     )
     async with asyncio.timeout(DEADLINE_SECONDS), asyncio.TaskGroup() as group:
         group.create_task(Matcher(context, bell).run())

@@ -41,9 +41,7 @@ async def test_two_matchers_never_give_a_case_twice_or_exceed_a_capacity(router:
     await router.match()
     for _ in range(4):
         await asyncio.gather(*(router.match(limit=7) for _ in range(4)))
-    given_cases = Counter(
-        each.message.case_id for each in router.journal if isinstance(each.message, CaseAssigned)
-    )
+    given_cases = Counter(each.message.case_id for each in router.journal if isinstance(each.message, CaseAssigned))
     assert set(given_cases.values()) == {1}
     assert sum(given_cases.values()) == AGENTS * 5
     assert await router.loads() == {f"a-{n}": 5 for n in range(AGENTS)} == await router.loads_by_cases()
@@ -113,7 +111,8 @@ async def test_a_round_and_an_agent_who_leaves_never_strand_a_case(router: Route
 
 async def test_two_openings_of_one_case_open_it_once(router: Router) -> None:
     outcomes = await asyncio.gather(
-        *(router.tell(words(f"w{n}", demands=(proposed("same"),))) for n in range(4)), return_exceptions=True,
+        *(router.tell(words(f"w{n}", demands=(proposed("same"),))) for n in range(4)),
+        return_exceptions=True,
     )
     assert all(isinstance(each, list | TransientError) for each in outcomes)
     assert names(router.journal).count("opened") == 1
@@ -128,7 +127,6 @@ async def test_the_database_orders_a_queue_by_the_published_formula(router: Rout
         await router.tell(words(f"w{number}", demands=(demand,)))
     router.now = NOW + timedelta(seconds=90_000)
     formula = router.policy.routing.priority
-
 
     async def look(limit: int) -> list[Waiting]:
         async with router.pool.acquire() as connection:

@@ -99,8 +99,14 @@ async def test_the_loop_puts_snapshots_into_the_outbox_and_stops(router: Router)
     router.wait(3)
     settings = Settings(kafka_bootstrap="127.0.0.1:9", postgres_dsn=SecretStr("postgresql://unused"))
     context = ServiceContext(
-        service="router", settings=settings, pool=router.pool, policy=router.policy, clock=FixedClock(router.now),
-        log=LOG, publisher=Mute(), stopping=asyncio.Event(),
+        service="router",
+        settings=settings,
+        pool=router.pool,
+        policy=router.policy,
+        clock=FixedClock(router.now),
+        log=LOG,
+        publisher=Mute(),
+        stopping=asyncio.Event(),
     )
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         group.create_task(snapshots_loop(context))

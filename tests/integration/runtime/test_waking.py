@@ -45,7 +45,10 @@ async def test_the_relay_is_told_how_much_was_said(tiny: Pool) -> None:
 
 @pytest.mark.parametrize(("seconds", "woken"), [(0.0, True), (firing.IDLE_SECONDS, True), (0.3, False), (3600, False)])
 async def test_timers_are_looked_at_when_one_is_due_before_the_next_look(
-    tiny: Pool, seconds: float, *, woken: bool,
+    tiny: Pool,
+    seconds: float,
+    *,
+    woken: bool,
 ) -> None:
     assert await told(tiny, tick("next", seconds)) == [(0, woken)]
 

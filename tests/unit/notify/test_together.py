@@ -79,7 +79,8 @@ async def test_nobody_is_told_of_an_arrival_that_nobody_acknowledged() -> None:
     [(1, ["TransientError", "TransientError"]), (2, ["arrived", "arrived"]), (3, ["arrived", "arrived"])],
 )
 async def test_who_shares_a_publish_with_one_who_leaves_is_promised_nothing_that_is_not_true(
-    leaving: int, others: list[str],
+    leaving: int,
+    others: list[str],
 ) -> None:
     brokers = Brokers()
     first, *sharing = await begun(brokers, Together(brokers.publish), 0, 1, 2, 3)

@@ -51,7 +51,8 @@ def test_words_of_somebody_unverified_carry_no_link() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"), [("zh-CN", "zh-CN"), ("zh", "zh-CN"), ("ZH-tw", "zh-CN"), ("en-GB", "en"), ("fr", "en")],
+    ("asked", "found"),
+    [("zh-CN", "zh-CN"), ("zh", "zh-CN"), ("ZH-tw", "zh-CN"), ("en-GB", "en"), ("fr", "en")],
 )
 def test_a_customer_is_spoken_to_in_their_language_or_the_first_of_the_pack(asked: str, found: str) -> None:
     assert spoken(asked, POLICY.languages) == found
@@ -81,7 +82,10 @@ def test_details_stand_in_brackets_or_not_at_all() -> None:
     ],
 )  # fmt: skip
 def test_a_pack_with_a_mistake_in_its_words_is_refused_by_key(
-    was: str, becomes: str, said: str, tmp_path: Path,
+    was: str,
+    becomes: str,
+    said: str,
+    tmp_path: Path,
 ) -> None:
     assert was in PACK
     pack = tmp_path / "pack.toml"

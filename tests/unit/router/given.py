@@ -50,7 +50,10 @@ def later(seconds: float) -> datetime:
 
 
 def an_occasion(
-    name: object = "cause", now: datetime = NOW, by: Actor = AGENT, policy: Policy | None = None,
+    name: object = "cause",
+    now: datetime = NOW,
+    by: Actor = AGENT,
+    policy: Policy | None = None,
 ) -> Occasion:
     """Return an occasion of its own for each name."""
     cause_id = derived_id("test", name)
@@ -60,7 +63,8 @@ def an_occasion(
 def a_customer(name: str = "zhang", **others: object) -> Customer:
     """Return a customer with a telephone."""
     fields = {
-        "customer_id": derived_id("customer", name), "parties": (Party(kind="phone", value="+8613800005678"),),
+        "customer_id": derived_id("customer", name),
+        "parties": (Party(kind="phone", value="+8613800005678"),),
         "language": "zh-CN",
     }
     return Customer.model_validate(fields | others)
@@ -69,15 +73,23 @@ def a_customer(name: str = "zhang", **others: object) -> Customer:
 def a_contact(name: str = "first", channel: Channel = "chat") -> Contact:
     """Return a contact of its own for each name."""
     return Contact(
-        contact_id=derived_id("contact", name), conversation_id=f"{channel}-{name}", channel=channel, received_at=NOW,
+        contact_id=derived_id("contact", name),
+        conversation_id=f"{channel}-{name}",
+        channel=channel,
+        received_at=NOW,
     )
 
 
 def a_classification(severity: Severity = "normal", **others: object) -> Classification:
     """Return a question about a product."""
     fields = {
-        "scenario": "problem", "category": "product_fault", "severity": severity, "importance": "routine",
-        "quadrant": "urgent" if severity == "urgent" else "routine", "emotion": "calm", "safety": False,
+        "scenario": "problem",
+        "category": "product_fault",
+        "severity": severity,
+        "importance": "routine",
+        "quadrant": "urgent" if severity == "urgent" else "routine",
+        "emotion": "calm",
+        "safety": False,
     }
     return Classification.model_validate(fields | others)
 
@@ -85,8 +97,11 @@ def a_classification(severity: Severity = "normal", **others: object) -> Classif
 def a_demand(name: str = "first", department: str = "technical_support", **others: object) -> Demand:
     """Return a demand of its own for each name."""
     fields = {
-        "demand_id": derived_id("demand", name), "text": "the page stays white", "position": 1,
-        "classification": a_classification(), "department": department,
+        "demand_id": derived_id("demand", name),
+        "text": "the page stays white",
+        "position": 1,
+        "classification": a_classification(),
+        "department": department,
     }
     return Demand.model_validate(fields | others)
 
@@ -104,8 +119,12 @@ def proposed(name: str = "first", **others: object) -> ProposedDemand:
 def words(name: str = "first", channel: Channel = "chat", **others: object) -> ContactReceived:
     """Return a customer's words, understood."""
     fields = {
-        "contact": a_contact(name, channel), "customer": a_customer(), "occurred_at": NOW, "policy": the_policy().ref,
-        "cause": Cause(id=name, type="caseloop.channel.message_received.v1"), "author": "customer",
+        "contact": a_contact(name, channel),
+        "customer": a_customer(),
+        "occurred_at": NOW,
+        "policy": the_policy().ref,
+        "cause": Cause(id=name, type="caseloop.channel.message_received.v1"),
+        "author": "customer",
         "text": "it is broken",
     }
     return ContactReceived.model_validate(fields | others)
@@ -114,7 +133,11 @@ def words(name: str = "first", channel: Channel = "chat", **others: object) -> C
 def opened(name: str = "first", channel: Channel = "chat", now: datetime = NOW, **demand: object) -> Decision:
     """Return the opening of a case."""
     opening = Opening(
-        case_id_of(name), a_customer(), a_contact(name, channel), History(), a_demand(name, **demand),  # type: ignore[arg-type]  # values of the literal
+        case_id_of(name),
+        a_customer(),
+        a_contact(name, channel),
+        History(),
+        a_demand(name, **demand),  # type: ignore[arg-type]  # values of the literal
     )
     return open_case(opening, an_occasion(("open", name), now), NOBODY)
 
@@ -125,13 +148,21 @@ def a_case(name: str = "first", **changes: object) -> Case:
 
 
 def a_profile(
-    agent_id: str = "a-1", *, auto_accept: bool = False, role: Role = "agent", **others: object,
+    agent_id: str = "a-1",
+    *,
+    auto_accept: bool = False,
+    role: Role = "agent",
+    **others: object,
 ) -> AgentProfileSet:
     """Return an agent's profile."""
     fields = {
-        "agent_id": agent_id, "number": f"10{agent_id[2:]}", "name": f"Agent {agent_id}", "role": role,
+        "agent_id": agent_id,
+        "number": f"10{agent_id[2:]}",
+        "name": f"Agent {agent_id}",
+        "role": role,
         "department": "technical_support",
-        "capacity": Capacity(total=3, phone=1, chat=2, email=3, social=2, sms=3), "auto_accept": auto_accept,
+        "capacity": Capacity(total=3, phone=1, chat=2, email=3, social=2, sms=3),
+        "auto_accept": auto_accept,
     }
     return AgentProfileSet.model_validate(fields | others)
 
@@ -155,8 +186,17 @@ def received(message: Message, name: object = "") -> Received:
     """Return the message as the runtime hands it over."""
     message_id = derived_id("received", repr(message), name)
     return Received(
-        message=message, message_id=message_id, ce_id=str(message_id), source="test", type=message.type, time=NOW,
-        traceparent=None, topic=message.topic_name(), partition=0, offset=0, key=message.key(),
+        message=message,
+        message_id=message_id,
+        ce_id=str(message_id),
+        source="test",
+        type=message.type,
+        time=NOW,
+        traceparent=None,
+        topic=message.topic_name(),
+        partition=0,
+        offset=0,
+        key=message.key(),
     )
 
 

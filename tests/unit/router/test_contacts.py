@@ -69,15 +69,18 @@ def test_the_connected_agent_is_asked_first_else_the_one_who_knows_the_customer(
     assert decision.case.preferred_agent_id == "a-8"
 
 
-@pytest.mark.parametrize(("state", "names", "after"), [
-    ("queued", ["contact_attached"], "queued"),
-    ("assigned", ["contact_attached"], "assigned"),
-    ("waiting_department", ["contact_attached"], "waiting_department"),
-    ("waiting_customer", ["information_received"], "assigned"),
-    ("solved", ["contact_attached", "reopened"], "queued"),
-    ("closed", ["contact_attached", "reopened"], "queued"),
-    ("spam", ["contact_attached"], "spam"),
-])
+@pytest.mark.parametrize(
+    ("state", "names", "after"),
+    [
+        ("queued", ["contact_attached"], "queued"),
+        ("assigned", ["contact_attached"], "assigned"),
+        ("waiting_department", ["contact_attached"], "waiting_department"),
+        ("waiting_customer", ["information_received"], "assigned"),
+        ("solved", ["contact_attached", "reopened"], "queued"),
+        ("closed", ["contact_attached", "reopened"], "queued"),
+        ("spam", ["contact_attached"], "spam"),
+    ],
+)
 def test_an_addition_means_what_the_state_makes_of_it(state: str, names: list[str], after: str) -> None:
     case = a_case(state=state, agent_id="a-1", held_channel="chat", ended_at=NOW)
     (decision,) = heard(words("more", joins=(case.case_id,)), case)
@@ -91,7 +94,9 @@ def test_information_for_a_case_without_an_agent_puts_it_into_the_queue() -> Non
 
 
 STRANGER = Customer(
-    customer_id=derived_id("stranger"), parties=(Party(kind="phone", value="+8613700000009"),), language="en",
+    customer_id=derived_id("stranger"),
+    parties=(Party(kind="phone", value="+8613700000009"),),
+    language="en",
 )
 
 
@@ -119,10 +124,13 @@ def test_an_agents_words_are_kept_and_change_nothing() -> None:
     assert (types_of(decision), decision.case.state) == (["contact_attached"], "solved")
 
 
-@pytest.mark.parametrize(("solved", "names"), [
-    (True, ["contact_attached", "closed"]),
-    (False, ["contact_attached", "resolution_rejected", "reopened"]),
-])
+@pytest.mark.parametrize(
+    ("solved", "names"),
+    [
+        (True, ["contact_attached", "closed"]),
+        (False, ["contact_attached", "resolution_rejected", "reopened"]),
+    ],
+)
 def test_a_plain_yes_or_no_on_a_solved_case_counts(solved: bool, names: list[str]) -> None:
     case = a_case(state="solved", agent_id="a-1")
     confirmation = ConfirmationReply(case_id=case.case_id, solved=solved)
@@ -159,9 +167,14 @@ def test_words_for_a_case_that_is_not_here_yet_wait() -> None:
 
 def test_a_wish_to_be_called_opens_a_case_and_promises_the_call() -> None:
     contact = ContactCallbackRequested(
-        contact=a_contact(), customer=a_customer(), occurred_at=NOW, policy=the_policy().ref,
-        cause=Cause(id="c", type="caseloop.channel.callback_requested.v1"), phone="+8613900000000",
-        case_id=case_id_of(), demand=proposed(),
+        contact=a_contact(),
+        customer=a_customer(),
+        occurred_at=NOW,
+        policy=the_policy().ref,
+        cause=Cause(id="c", type="caseloop.channel.callback_requested.v1"),
+        phone="+8613900000000",
+        case_id=case_id_of(),
+        demand=proposed(),
     )
     outcome = callback_requested(contact, an_occasion(now=later(1)), View())
     assert not isinstance(outcome, Unknown)

@@ -124,21 +124,25 @@ class Floor(RuleBasedStateMachine):
         agent_id = data.draw(st.sampled_from(AGENTS))
         offer_id = case.offer.offer_id if case.offer else derived_id("no offer")
         other = data.draw(st.sampled_from(sorted(self.cases, key=str)))
-        request = data.draw(st.sampled_from([
-            command(desk.AcceptOffer, case.case_id, offer_id=offer_id, agent_id=agent_id),
-            command(desk.DeclineOffer, case.case_id, offer_id=offer_id, agent_id=agent_id),
-            command(desk.RequestInformation, case.case_id, fields=("order_no",)),
-            command(desk.Transfer, case.case_id, to={"agent_id": agent_id}, customer_agreed=True, reason="r"),
-            command(desk.Escalate, case.case_id, reason="r"),
-            command(desk.RequestRelief, case.case_id, reason="r"),
-            command(desk.OpenWorkOrder, case.case_id, department="operations", responsible="w", nodes=("n",)),
-            command(desk.Resolve, case.case_id, resolution="r"),
-            command(desk.ConfirmResolution, case.case_id, solved=data.draw(st.booleans())),
-            command(desk.Reopen, case.case_id, reason="r"),
-            command(desk.MarkSpam, case.case_id, reason="r"),
-            command(desk.Merge, case.case_id, into_case_id=other, reason="r"),
-            command(desk.CorrectClassification, case.case_id, category="order", reason="r"),
-        ]))
+        request = data.draw(
+            st.sampled_from(
+                [
+                    command(desk.AcceptOffer, case.case_id, offer_id=offer_id, agent_id=agent_id),
+                    command(desk.DeclineOffer, case.case_id, offer_id=offer_id, agent_id=agent_id),
+                    command(desk.RequestInformation, case.case_id, fields=("order_no",)),
+                    command(desk.Transfer, case.case_id, to={"agent_id": agent_id}, customer_agreed=True, reason="r"),
+                    command(desk.Escalate, case.case_id, reason="r"),
+                    command(desk.RequestRelief, case.case_id, reason="r"),
+                    command(desk.OpenWorkOrder, case.case_id, department="operations", responsible="w", nodes=("n",)),
+                    command(desk.Resolve, case.case_id, resolution="r"),
+                    command(desk.ConfirmResolution, case.case_id, solved=data.draw(st.booleans())),
+                    command(desk.Reopen, case.case_id, reason="r"),
+                    command(desk.MarkSpam, case.case_id, reason="r"),
+                    command(desk.Merge, case.case_id, into_case_id=other, reason="r"),
+                    command(desk.CorrectClassification, case.case_id, category="order", reason="r"),
+                ]
+            )
+        )
         profiles = {agent_id: agent.profile for agent_id, agent in self.agents.items() if agent.profile}
         self.keep(decide_command(case, request, self.occasion(), View(self.cases, profiles)))
 

@@ -26,9 +26,7 @@ ROUTING = the_policy().routing
 
 def matched(cases: list[Case], agents: list[Agent], now: datetime = NOW) -> list[Match]:
     """Return one round's matches."""
-    queue = [
-        waiting(case, value_at(rank(case, ROUTING.priority), now, ROUTING.priority), ROUTING) for case in cases
-    ]
+    queue = [waiting(case, value_at(rank(case, ROUTING.priority), now, ROUTING.priority), ROUTING) for case in cases]
     return match(queue, agents, now, ROUTING)
 
 
@@ -46,7 +44,8 @@ def removed(found: Match) -> dict[str, tuple[str, ...]]:
 def test_best_skill_then_longest_idle() -> None:
     case = a_case(skills={"network": 2})
     agents = [
-        an_agent("a-1", skills={"network": 2}, idle=500), an_agent("a-2", skills={"network": 4}, idle=10),
+        an_agent("a-1", skills={"network": 2}, idle=500),
+        an_agent("a-2", skills={"network": 4}, idle=10),
         an_agent("a-3", skills={"network": 4}, idle=90),
     ]
     found = only([case], agents)
@@ -60,14 +59,25 @@ def test_the_record_names_the_first_rule_that_removed_each() -> None:
     full = Agent("a-7", an_agent("a-7", skills={"network": 3}).profile, "available", NOW, {"chat": 1, "email": 2})
     busy_chat = Agent("a-6", an_agent("a-6", skills={"network": 3}).profile, "available", NOW, {"chat": 2})
     agents = [
-        an_agent("a-1", skills={"network": 3}, languages=("zh",)), an_agent("a-2", "away"),
-        an_agent("a-3", department="operations"), an_agent("a-4", role="supervisor"),
-        an_agent("a-5", skills={"network": 3}, languages=("en",)), busy_chat, full,
-        an_agent("a-8", skills={"network": 3}), an_agent("a-9", skills={"network": 2}),
+        an_agent("a-1", skills={"network": 3}, languages=("zh",)),
+        an_agent("a-2", "away"),
+        an_agent("a-3", department="operations"),
+        an_agent("a-4", role="supervisor"),
+        an_agent("a-5", skills={"network": 3}, languages=("en",)),
+        busy_chat,
+        full,
+        an_agent("a-8", skills={"network": 3}),
+        an_agent("a-9", skills={"network": 2}),
     ]
     assert removed(only([case], agents)) == {
-        "presence": ("a-2",), "department": ("a-3",), "role": ("a-4",), "language": ("a-5",), "skill": ("a-9",),
-        "capacity_channel": ("a-6",), "capacity_total": ("a-7",), "declined": ("a-8",),
+        "presence": ("a-2",),
+        "department": ("a-3",),
+        "role": ("a-4",),
+        "language": ("a-5",),
+        "skill": ("a-9",),
+        "capacity_channel": ("a-6",),
+        "capacity_total": ("a-7",),
+        "declined": ("a-8",),
     }
 
 
@@ -145,7 +155,8 @@ _SKILLS = st.dictionaries(st.sampled_from(["network", "billing"]), st.integers(1
     st.lists(st.tuples(_SKILLS, st.integers(0, 3), st.sampled_from(["available", "busy", "away"])), max_size=5),
 )
 def test_no_round_exceeds_a_capacity_or_gives_a_case_twice(
-    cases: list[tuple[dict[str, int], bool, int, str]], agents: list[tuple[dict[str, int], int, str]],
+    cases: list[tuple[dict[str, int], bool, int, str]],
+    agents: list[tuple[dict[str, int], int, str]],
 ) -> None:
     queue = [
         a_case(str(number), skills=skills, supervisor_needed=supervisor, queued_at=later(-waited)).model_copy(

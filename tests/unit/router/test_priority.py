@@ -28,14 +28,30 @@ def test_a_fresh_routine_question_has_no_points() -> None:
 def test_every_summand_is_named() -> None:
     case = a_case(
         classification=a_classification(
-            "urgent", quadrant="urgent_important", emotion="angry", safety=True, importance="important",
+            "urgent",
+            quadrant="urgent_important",
+            emotion="angry",
+            safety=True,
+            importance="important",
         ),
-        customer=a_customer(tier="gold", at_risk=True), repeat=True, supervisor_needed=True, cycle=2,
+        customer=a_customer(tier="gold", at_risk=True),
+        repeat=True,
+        supervisor_needed=True,
+        cycle=2,
     )
     found = priority(case, later(900), FORMULA)
     assert {component.name: component.points for component in found.components} == {
-        "severity": 300, "quadrant": 100, "emotion": 60, "tier": 50, "safety": 1000, "at_risk": 40,
-        "repeat_contact": 50, "supervisor": 100, "reopened": 80, "age": 15, "deadline": 100,
+        "severity": 300,
+        "quadrant": 100,
+        "emotion": 60,
+        "tier": 50,
+        "safety": 1000,
+        "at_risk": 40,
+        "repeat_contact": 50,
+        "supervisor": 100,
+        "reopened": 80,
+        "age": 15,
+        "deadline": 100,
     }
     assert found.value == sum(component.points for component in found.components)
     assert found.band == "critical"

@@ -11,7 +11,9 @@ from tests.support.examples import example
 from tests.unit.router.given import a_case, an_occasion, case_id_of, later, the_policy, types_of
 
 HEAD = {
-    "case_id": case_id_of(), "occurred_at": later(0), "policy": the_policy().ref,
+    "case_id": case_id_of(),
+    "occurred_at": later(0),
+    "policy": the_policy().ref,
     "cause": Cause(id="c", type="caseloop.timer.clock"),
 }
 CALL = derived_id(case_id_of(), "callback", "after_resolution")
