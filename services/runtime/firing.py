@@ -54,9 +54,9 @@ class DueTimers:
     async def finish(
         self,
         connection: Connection,
-        handled: Sequence[Entry],
+        handled: Sequence[Entry],  # noqa: ARG002 - all are deleted
         parks: Sequence[Park],
-        now: datetime,  # noqa: ARG002 - all are deleted
+        now: datetime,
     ) -> None:
         """Delete exactly the settings that fired; park what did not end well."""
         await self.firing.take_rest(connection)

@@ -91,9 +91,9 @@ class Stretches:
     async def finish(
         self,
         connection: Connection,
-        handled: Sequence[Entry],
+        handled: Sequence[Entry],  # noqa: ARG002 - the mark says it
         parks: Sequence[Park],
-        now: datetime,  # noqa: ARG002 - the mark says it
+        now: datetime,
     ) -> None:
         """Park what did not end well."""
         if parks:
