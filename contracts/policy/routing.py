@@ -112,6 +112,8 @@ class RoutingPolicy(Section):
     supervisor_when_at_risk: bool
     escalating_clocks: tuple[Name, ...]
     """Clocks whose breach raises the case to the supervisor (S2, S3)."""
+    implied_purposes: tuple[Name, ...]
+    """Messages whose sending the journal does not repeat: the event that they are sent for implies them."""
     reopen_window_seconds: Duration
     idle_seconds: dict[Severity, Span]
     """An assigned case without any step for so long goes back to the queue (A7)."""

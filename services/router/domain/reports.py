@@ -195,6 +195,9 @@ def _answered(case: Case, report: followup.SurveyReply, occasion: Occasion) -> D
 
 
 def _sent(case: Case, report: notify.NotificationSent, occasion: Occasion) -> Decision:
+    """Put on the journal what was told, unless the event that it was sent for says as much (S4)."""
+    if report.purpose in occasion.policy.routing.implied_purposes:
+        return nothing(case)
     return tell(
         case,
         CustomerNotified(

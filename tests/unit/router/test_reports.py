@@ -99,7 +99,9 @@ def test_a_low_verdict_opens_a_recovery_once() -> None:
 
 
 def test_what_the_customer_was_told_stands_on_the_case() -> None:
-    assert types_of(learned(a_case(state="closed"), report(notify.NotificationSent))) == ["customer_notified"]
+    for purpose, told in (("milestone", ["customer_notified"]), ("thanks", []), ("survey", [])):
+        sent = report(notify.NotificationSent, purpose=purpose)
+        assert types_of(learned(a_case(state="closed"), sent)) == told
     assert types_of(learned(a_case(), report(notify.NotificationUndelivered))) == ["notification_failed"]
 
 
