@@ -82,6 +82,7 @@ async def _bench(system: System, cases: int, alone: int) -> dict[str, Any]:
     await driver.start()
     await driver.agents(4, DEPARTMENTS)
     await _saturate(driver, 300)  # warm: compiled statements, the broker's compiler
+    await driver.until_quiet(DEADLINE_SECONDS)
     singles = await _alone(driver, alone)
     before, ends = _cpu(system), await _ends(system)
     seconds = await _saturate(driver, cases)
@@ -113,6 +114,7 @@ async def _alone(driver: Driver, cases: int) -> list[Journey]:
         goal = driver.closed + 1
         conversation = await driver.contact()
         await driver.until_closed(goal, DEADLINE_SECONDS)
+        await driver.until_quiet(DEADLINE_SECONDS)
         done.append(driver.journeys[conversation])
     return done
 

@@ -12,6 +12,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 SOURCE = "tests/driver"
+QUIET_SECONDS = 0.2
 _BY = {"kind": "agent", "id": "bench-agent"}
 
 
@@ -38,6 +39,7 @@ class Driver:
     """How often each case's milestone was told, by case id."""
     of_case: dict[str, str] = field(default_factory=dict)
     closed: int = 0
+    _heard: float = 0.0
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
     _producer: AIOKafkaProducer = None
     _consumer: AIOKafkaConsumer = None
@@ -76,6 +78,14 @@ class Driver:
     async def until_told(self, goal: int, seconds: float) -> None:
         """Return when the customers of so many cases have been told of their milestone."""
         await self._until(lambda: len(self.told) >= goal, seconds)
+
+    async def until_quiet(self, seconds: float) -> None:
+        """Return when the journal has been silent for a while: what follows a case's closing is over, too."""
+        async with asyncio.timeout(seconds):
+            left = QUIET_SECONDS
+            while left > 0:
+                await asyncio.sleep(left)
+                left = QUIET_SECONDS - (time.perf_counter() - self._heard)
 
     async def _until(self, reached: Callable[[], bool], seconds: float) -> None:
         async with asyncio.timeout(seconds):
@@ -140,6 +150,7 @@ class Driver:
         while True:
             polled = await self._consumer.getmany(timeout_ms=100, max_records=2000)
             now = time.perf_counter()
+            self._heard = now if polled else self._heard
             for records in polled.values():
                 for record in records:
                     await self._react(record, now)
