@@ -20,6 +20,7 @@ from services.intake import storage
 from services.intake.domain.incoming import Incoming, thread_keys
 from services.intake.domain.journal import HEARD, News, news_of
 from services.intake.domain.reception import Reception
+from services.intake.domain.scope import ConversationKey
 from services.intake.domain.state import Book
 from services.runtime.work import Handler, Outgoing, Received, Work
 
@@ -71,14 +72,14 @@ def _read(received: Received, reception: Reception) -> Incoming:
     return reception.read(message, received.message_id, received.cause, received.time)
 
 
-async def _threads(work: Work, items: Sequence[Incoming]) -> dict[str, str]:
+async def _threads(work: Work, items: Sequence[Incoming]) -> dict[str, ConversationKey]:
     """Return the known conversations of the mails that these mails answer."""
     mails = [item for item in items if item.mail is not None]
     keys = sorted({key for item in mails if item.mail for key in thread_keys(item.mail)})
     return await storage.thread_of(work.connection, keys)
 
 
-def _threaded(item: Incoming, threads: dict[str, str]) -> Incoming:
+def _threaded(item: Incoming, threads: dict[str, ConversationKey]) -> Incoming:
     """Return a mail with the conversation of the nearest mail known; ``threads`` learns of it for those behind."""
     if item.mail is None or item.mail.automatic is not None:
         return item
@@ -89,7 +90,7 @@ def _threaded(item: Incoming, threads: dict[str, str]) -> Incoming:
     return replace(item, conversation_id=conversation_id)
 
 
-async def _load(work: Work, items: Sequence[Incoming], threads: dict[str, str], policy: Policy) -> Book:
+async def _load(work: Work, items: Sequence[Incoming], threads: dict[str, ConversationKey], policy: Policy) -> Book:
     wanted = storage.Wanted(
         identifiers=frozenset(found for item in items for found in item.identifiers),
         conversations=frozenset(item.conversation_id for item in items),

@@ -8,6 +8,7 @@ from typing import Any
 from contracts.policy.classification import ClassificationPolicy
 from services.intake import statements as sql
 from services.intake.domain.journal import CaseChange
+from services.intake.domain.scope import ConversationKey
 from services.intake.domain.state import (
     Book,
     Conversation,
@@ -29,11 +30,11 @@ class Wanted:
     """The keys of one batch."""
 
     identifiers: frozenset[Identifier] = frozenset()
-    conversations: frozenset[str] = frozenset()
+    conversations: frozenset[ConversationKey] = frozenset()
     case_numbers: frozenset[str] = frozenset()
 
 
-async def thread_of(connection: Connection, mail_ids: Sequence[str]) -> dict[str, str]:
+async def thread_of(connection: Connection, mail_ids: Sequence[str]) -> dict[str, ConversationKey]:
     """Return the conversations of known mails."""
     if not mail_ids:
         return {}

@@ -15,6 +15,7 @@ from services.intake.domain.incoming import Incoming, Words
 from services.intake.domain.language import language_of
 from services.intake.domain.normalization import storable
 from services.intake.domain.people import note
+from services.intake.domain.scope import gateway_id
 from services.intake.domain.state import Book, Conversation
 
 NAME_MAX = 200
@@ -122,7 +123,7 @@ def _contact(item: Incoming, conversation: Conversation) -> Contact:
     mail = item.mail
     return Contact(
         contact_id=conversation.contact_id,
-        conversation_id=conversation.conversation_id,
+        conversation_id=gateway_id(conversation.conversation_id),
         channel=conversation.channel,
         received_at=item.at,
         to=conversation.to,

@@ -15,6 +15,7 @@ from services.intake.domain.facts import case_token, facts_of
 from services.intake.domain.identity import identifiers_of
 from services.intake.domain.mail import Mail, decoded, read_mail
 from services.intake.domain.normalization import storable
+from services.intake.domain.scope import ConversationKey, scoped
 from services.intake.domain.state import Identifier
 
 TOKEN_TEXT_MAX = 20_000
@@ -30,7 +31,7 @@ class Incoming:
     cause: Cause
     at: datetime
     identifiers: tuple[Identifier, ...]
-    conversation_id: str
+    conversation_id: ConversationKey
     """Of an e-mail: only what its own headers say, until the known threads are looked up."""
     mail: Mail | None = None
     token: str | None = None
@@ -64,7 +65,7 @@ def incoming(
         return _incoming_mail(message, message_id, cause, at, policy)
     parties = message.from_ if isinstance(message, ConversationStarted | MessageReceived) else ()
     spoken_by_agent = isinstance(message, MessageReceived) and message.author == "agent"
-    conversation_id = storable(str(getattr(message, "conversation_id", "")))
+    conversation_id = scoped(message.channel, storable(str(getattr(message, "conversation_id", ""))))
     token = case_token(message.text) if isinstance(message, MessageReceived) else None
     found = () if spoken_by_agent else identifiers_of(parties, policy.identity)
     return Incoming(message, message_id, cause, at, found, conversation_id, token=token)
@@ -109,7 +110,7 @@ def _incoming_mail(
     parties = (Party(kind="email", value=mail.from_address),) if mail.from_address else ()
     root = (mail.references[0] if mail.references else mail.message_id) or ""
     derived = f"email:{derived_id('thread', root.lower() or message_id)}"
-    conversation_id = storable(message.conversation_id) if message.conversation_id else derived
+    conversation_id = scoped("email", storable(message.conversation_id) if message.conversation_id else derived)
     token = case_token(mail.subject, mail.text, mail.full_text[:TOKEN_TEXT_MAX])
     found = identifiers_of(parties, policy.identity)
     return Incoming(message, message_id, cause, at, found, conversation_id, mail, token)

@@ -19,6 +19,7 @@ from contracts.router import (
     SurveyAnswered,
     SurveySent,
 )
+from services.intake.domain.scope import ConversationKey, scoped
 from services.intake.domain.state import OpenSurvey
 
 HEARD: tuple[type[CaseEvent], ...] = (
@@ -47,7 +48,7 @@ class CaseChange:
     case_number: str
     customer_id: UUID | None = None
     """Present when the case was opened with this news, so that a case nobody here proposed becomes known."""
-    conversation_id: str | None = None
+    conversation_id: ConversationKey | None = None
     category: str | None = None
     scenario: str | None = None
     severity: str | None = None
@@ -114,7 +115,7 @@ def _opened(change: CaseChange, event: CaseOpened) -> CaseChange:
     return replace(
         change,
         customer_id=event.customer.customer_id,
-        conversation_id=event.contact.conversation_id,
+        conversation_id=scoped(event.contact.channel, event.contact.conversation_id),
         category=judged.category,
         scenario=judged.scenario,
         severity=judged.severity,
@@ -129,7 +130,7 @@ def _survey(event: SurveySent) -> OpenSurvey:
         survey_id=event.survey_id,
         case_id=event.case_id,
         customer_id=event.customer_id,
-        conversation_id=event.conversation_id,
+        conversation_id=scoped(event.channel, event.conversation_id) if event.conversation_id else None,
         channel=event.channel,
         sent_at=event.occurred_at,
         expires_at=event.expires_at,

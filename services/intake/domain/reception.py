@@ -40,6 +40,7 @@ from services.intake.domain.ignored import ignored_reason, stranger
 from services.intake.domain.incoming import Incoming, Words, incoming, with_facts, words_of
 from services.intake.domain.placement import Placed, Surroundings, agents_words, place
 from services.intake.domain.replies import reply_reader
+from services.intake.domain.scope import gateway_id
 from services.intake.domain.state import Book
 
 
@@ -67,7 +68,7 @@ class Reception:
             customer = stranger(book, item, self.policy)
             contact = Contact(
                 contact_id=item.message_id,
-                conversation_id=item.conversation_id,
+                conversation_id=gateway_id(item.conversation_id),
                 channel="email",
                 received_at=item.at,
                 in_reply_to=item.mail.message_id if item.mail else None,

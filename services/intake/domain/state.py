@@ -6,6 +6,7 @@ from uuid import UUID
 
 from contracts.policy.classification import Threading
 from contracts.values import CaseState, Channel, Severity, Tier
+from services.intake.domain.scope import ConversationKey
 
 Identifier = tuple[str, str]
 """Kind and value, normalised."""
@@ -41,7 +42,7 @@ class Merge:
 class Conversation:
     """A chat, a call, a thread of e-mails: what the channel holds together."""
 
-    conversation_id: str
+    conversation_id: ConversationKey
     channel: Channel
     customer_id: UUID
     contact_id: UUID
@@ -65,7 +66,7 @@ class KnownCase:
     case_id: UUID
     case_number: str
     customer_id: UUID
-    conversation_id: str
+    conversation_id: ConversationKey
     category: str
     scenario: str
     severity: Severity
@@ -99,7 +100,7 @@ class OpenSurvey:
     survey_id: UUID
     case_id: UUID
     customer_id: UUID
-    conversation_id: str | None
+    conversation_id: ConversationKey | None
     channel: Channel
     sent_at: datetime
     expires_at: datetime
@@ -120,10 +121,10 @@ class Book:
 
     people: dict[UUID, Person] = field(default_factory=dict)
     identifiers: dict[Identifier, UUID] = field(default_factory=dict)
-    conversations: dict[str, Conversation] = field(default_factory=dict)
+    conversations: dict[ConversationKey, Conversation] = field(default_factory=dict)
     cases: dict[UUID, KnownCase] = field(default_factory=dict)
     surveys: dict[UUID, OpenSurvey] = field(default_factory=dict)
-    threads: dict[str, str] = field(default_factory=dict)
+    threads: dict[str, ConversationKey] = field(default_factory=dict)
     senders: dict[str, int] = field(default_factory=dict)
     past: dict[UUID, Past] = field(default_factory=dict)
     merges: list[Merge] = field(default_factory=list)
@@ -131,7 +132,7 @@ class Book:
     """Root to all customers merged into it, itself included."""
     identifiers_of: dict[UUID, list[Identifier]] = field(default_factory=dict)
     """By root, in the order in which they became known."""
-    cases_of_conversation: dict[str, list[UUID]] = field(default_factory=dict)
+    cases_of_conversation: dict[ConversationKey, list[UUID]] = field(default_factory=dict)
     cases_of_customer: dict[UUID, list[UUID]] = field(default_factory=dict)
     """By the customer the case names, which may since have been merged."""
 
@@ -157,7 +158,7 @@ class Book:
         person = self.people.get(customer_id)
         return customer_id if person is None else person.root
 
-    def conversation_cases(self, conversation_id: str) -> list[KnownCase]:
+    def conversation_cases(self, conversation_id: ConversationKey) -> list[KnownCase]:
         """Return the cases of a conversation, oldest first; a merged one stands for the case it went into."""
         cases = (self.survivor(self.cases[each]) for each in self.cases_of_conversation.get(conversation_id, ()))
         return sorted({case.case_id: case for case in cases}.values(), key=lambda case: case.opened_at)
