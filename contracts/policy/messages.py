@@ -122,7 +122,7 @@ class MessagesPolicy(Section):
     quiet_channels: tuple[Literal["chat", "email", "social", "sms"], ...] = ("sms",)
     """Channels that ring: only there quiet hours count."""
     sms_countries: tuple[Country, ...]
-    """Where SMS may go; numbers elsewhere, and premium numbers anywhere, are refused (toll fraud)."""
+    """Where SMS and calls may go; numbers elsewhere, and premium numbers anywhere, are refused (toll fraud)."""
     sms_characters_max: Annotated[int, Field(ge=70, le=1600)] = 500
     introduce_agent: bool = True
     """Tell a chat or social customer the agent's name and number once the case is assigned (R2)."""

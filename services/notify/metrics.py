@@ -12,6 +12,12 @@ MESSAGES = Counter(
     ["channel", "state"],
     registry=REGISTRY,
 )
+CALLS_REFUSED = Counter(
+    "caseloop_notify_calls_refused",
+    "Calls that were due and not placed, by why their number is not dialled",
+    ["reason"],
+    registry=REGISTRY,
+)
 SMS_CALLS = Counter("caseloop_notify_sms_calls", "Calls to the SMS provider by outcome", ["outcome"], registry=REGISTRY)
 SMS_SECONDS = Histogram(
     "caseloop_notify_sms_seconds",

@@ -1,4 +1,4 @@
-"""May an SMS go to this number, and what time may it be there?"""
+"""May an SMS or a call go to this number, and what time may it be there?"""
 
 import re
 from functools import lru_cache
@@ -14,7 +14,7 @@ _NOWHERE = "Etc/Unknown"
 
 @lru_cache(maxsize=65_536)
 def refusal(number: str, countries: tuple[str, ...]) -> str | None:
-    """Return why no SMS goes to this number, or ``None``; what nobody would pay for is refused (toll fraud)."""
+    """Return why neither SMS nor call goes there, or ``None``; what nobody would pay for is refused (toll fraud)."""
     if not _E164.fullmatch(number):
         return "number_malformed"
     try:

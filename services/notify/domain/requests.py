@@ -8,6 +8,7 @@ from contracts.message import derived_id
 from contracts.notify import Choice, OutboundCallRequested
 from contracts.policy import Policy
 from contracts.values import Party
+from services.notify.domain import numbers
 from services.notify.domain.case import AT_WORK, Case
 from services.notify.domain.intention import Intention, about_case, about_contact
 from services.notify.domain.occasions import fields
@@ -61,9 +62,10 @@ def survey(case: Case, asked: SurveyRequested, policy: Policy) -> Intention:
     )
 
 
-def call(due: CallbackDue) -> OutboundCallRequested:
-    """Return the request to place a call now (F1, F2)."""
-    return OutboundCallRequested(
+def call(due: CallbackDue, policy: Policy) -> OutboundCallRequested | str:
+    """Return the request to place a call now (F1, F2), or why nobody is to dial this number (toll fraud)."""
+    refused = numbers.refusal(due.phone, policy.messages.sms_countries)
+    return refused or OutboundCallRequested(
         callback_id=due.callback_id,
         attempt=due.attempt,
         to=Party(kind="phone", value=due.phone),

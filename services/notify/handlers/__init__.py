@@ -28,6 +28,7 @@ from contracts.router import (
     PromiseMoved,
     SolutionProposed,
 )
+from services.notify import metrics
 from services.notify.domain import requests
 from services.notify.handlers import receipts, telling
 from services.runtime.work import Handler, Outgoing, Received, Work
@@ -47,7 +48,7 @@ def handler_of(policy: Policy, queued: asyncio.Event) -> Handler:
     """Return the handler; ``queued`` is set when a transaction leaves something for the dispatcher."""
 
     async def handle(work: Work) -> list[Outgoing]:
-        calls = [_call(received) for received in work.received if isinstance(received.message, CallbackDue)]
+        calls = [call for received in work.received for call in _calls(received, policy)]
         reports = [received for received in work.received if isinstance(received.message, DeliveryReported)]
         told = await telling.tell(work, policy)
         answered = await receipts.receive(work, reports, policy)
@@ -58,9 +59,15 @@ def handler_of(policy: Policy, queued: asyncio.Event) -> Handler:
     return handle
 
 
-def _call(received: Received) -> Outgoing:
-    """Ask a gateway to place a call, once per attempt (F2)."""
+def _calls(received: Received, policy: Policy) -> list[Outgoing]:
+    """Ask a gateway to place a call that is due, once per attempt (F2).
+
+    One that policy forbids is only counted: followup hears of no call, counts a try and gives up after the last one.
+    """
     if not isinstance(received.message, CallbackDue):
-        raise TypeError(received.type)
-    request = requests.call(received.message)
-    return Outgoing(request, derived_id(request.callback_id, "call", request.attempt), received)
+        return []
+    request = requests.call(received.message, policy)
+    if isinstance(request, str):
+        metrics.CALLS_REFUSED.labels(reason=request).inc()
+        return []
+    return [Outgoing(request, derived_id(request.callback_id, "call", request.attempt), received)]

@@ -8,6 +8,7 @@ from contracts.router import CallbackCancelled, CallbackScheduled, RecoveryOpene
 from contracts.values import CallbackPurpose
 from services.router.domain.case import Callback, Case, Survey, evolve
 from services.router.domain.journal import Decision, Occasion, Refusal, stamp, tell
+from services.router.domain.numbers import dialable
 
 
 def schedule_callback(case: Case, command: ScheduleCallback, occasion: Occasion) -> Decision | Refusal:
@@ -17,6 +18,8 @@ def schedule_callback(case: Case, command: ScheduleCallback, occasion: Occasion)
     last = not_after or at
     if last is not None and last <= occasion.now:
         return Refusal("callback_in_the_past", "A callback names a time to come; the time given has passed.")
+    if command.phone is not None and dialable(command.phone, _region(occasion)) is None:
+        return Refusal("phone_not_allowed", "No valid telephone number; write it with + and its country, as +4930...")
     return called_back(case, command.purpose, at, not_after, command.phone, occasion)
 
 
@@ -28,15 +31,23 @@ def called_back(
     phone: str | None,
     occasion: Occasion,
 ) -> Decision:
-    """Plan the call for this purpose, at the time given, else after the policy's time; never in the past."""
+    """Plan the call for this purpose, at the time given, else after the policy's time; never in the past.
+
+    What nobody can dial is no number: the customer's own is called.
+    """
+    given = None if phone is None else dialable(phone, _region(occasion))
     soon = occasion.now + timedelta(seconds=occasion.policy.routing.callback_seconds)
     callback = Callback(
         callback_id=derived_id(case.case_id, "callback", purpose),
         purpose=purpose,
         at=soon if at is None else max(at, occasion.now),
-        phone=phone or next((party.value for party in case.customer.parties if party.kind == "phone"), None),
+        phone=given or next((party.value for party in case.customer.parties if party.kind == "phone"), None),
     )
     return scheduled(case, callback, not_after, case.agent_id, occasion)
+
+
+def _region(occasion: Occasion) -> str:
+    return occasion.policy.classification.identity.region
 
 
 def scheduled(

@@ -140,6 +140,8 @@ async def test_a_due_callback_is_placed_once_per_attempt(notify: Stand) -> None:
     await notify.hear(a(CallbackDue))
     [call] = await notify.said()
     assert isinstance(call, OutboundCallRequested)
+    await notify.hear(a(CallbackDue, attempt=2, phone="+19002345678"))
+    assert await notify.said() == [call]
 
 
 async def test_a_followup_that_is_ahead_of_its_case_is_tried_again(notify: Stand) -> None:

@@ -8,6 +8,7 @@ import pytest
 from contracts.followup import CallbackDue, ReminderDue, SurveyRequested
 from contracts.intake import ContactReceived, ContactStarted
 from contracts.message import derived_id
+from contracts.notify import OutboundCallRequested
 from contracts.policy import Policy
 from contracts.router import (
     CaseAssigned,
@@ -225,8 +226,22 @@ def test_who_states_no_need_is_asked_to_choose_once_per_contact() -> None:
 
 def test_a_due_callback_becomes_a_call_to_place() -> None:
     due = a(CallbackDue)
-    call = requests.call(due)
+    call = requests.call(due, POLICY)
+    assert isinstance(call, OutboundCallRequested)
     assert (call.callback_id, call.attempt, call.to.value) == (due.callback_id, due.attempt, due.phone)
+
+
+@pytest.mark.parametrize(
+    ("phone", "reason"),
+    [
+        ("not a phone", "number_malformed"),
+        ("+19002345678", "number_costly"),
+        ("+88213123456", "country_not_allowed"),
+        ("+5355512345", "country_not_allowed"),
+    ],
+)
+def test_a_call_nobody_would_pay_for_is_not_placed(phone: str, reason: str) -> None:
+    assert requests.call(a(CallbackDue, phone=phone), POLICY) == reason
 
 
 def test_the_case_follows_its_customer_from_channel_to_channel() -> None:

@@ -165,14 +165,23 @@ def test_words_for_a_case_that_is_not_here_yet_wait() -> None:
     assert outcome == Unknown(case_id_of())
 
 
-def test_a_wish_to_be_called_opens_a_case_and_promises_the_call() -> None:
+@pytest.mark.parametrize(
+    ("written", "called"),
+    [
+        ("+8613900000000", "+8613900000000"),
+        ("139 0000 0000", "+8613900000000"),
+        ("not a phone", "+8613800005678"),
+        ("+1900123456", "+8613800005678"),
+    ],
+)
+def test_a_wish_to_be_called_opens_a_case_and_promises_the_call(written: str, called: str) -> None:
     contact = ContactCallbackRequested(
         contact=a_contact(),
         customer=a_customer(),
         occurred_at=NOW,
         policy=the_policy().ref,
         cause=Cause(id="c", type="caseloop.channel.callback_requested.v1"),
-        phone="+8613900000000",
+        phone=written,
         case_id=case_id_of(),
         demand=proposed(),
     )
@@ -181,4 +190,4 @@ def test_a_wish_to_be_called_opens_a_case_and_promises_the_call() -> None:
     assert types_of(outcome) == ["opened", "callback_scheduled"]
     call = outcome[0].entries[1].event
     assert isinstance(call, CallbackScheduled)
-    assert (call.phone, call.at) == ("+8613900000000", later(901))
+    assert (call.phone, call.at) == (called, later(901))
