@@ -18,7 +18,7 @@ from contracts.router import (
     SurveySent,
 )
 from services.router.domain.caring import scheduled, surveyed, with_callback
-from services.router.domain.case import LIVE, Callback, Case, Survey, evolve
+from services.router.domain.case import LIVE, OPEN, Callback, Case, Survey, evolve
 from services.router.domain.closing import closed, verdict
 from services.router.domain.journal import Decision, Occasion, nothing, stamp, tell
 from services.router.domain.priority import priority
@@ -55,7 +55,8 @@ def _clock_broken(case: Case, report: followup.ClockBroken, occasion: Occasion) 
     if report.promise_id is not None:
         return breach_promise(case, report.promise_id, due_at, occasion)
     if report.clock == CONFIRMATION:
-        return closed(case, "confirmation_exhausted", occasion) if case.state == "solved" else nothing(case)
+        waited = case.state == "solved" and not _of_an_earlier_solution(case, report)
+        return closed(case, "confirmation_exhausted", occasion) if waited else nothing(case)
     if case.state not in LIVE:
         return nothing(case)
     routing = occasion.policy.routing
@@ -80,7 +81,9 @@ def _promise_broken(case: Case, report: followup.PromiseBroken, occasion: Occasi
 
 
 def _planned(case: Case, report: followup.CallbackPlanned, occasion: Occasion) -> Decision:
-    """Tell a call that followup planned or moved; the echo of what the case itself told says nothing."""
+    """Tell a call that was planned or moved, unless the case told it itself, or was reopened meanwhile (F3)."""
+    if report.purpose == "after_resolution" and (case.state in OPEN or _of_an_earlier_solution(case, report)):
+        return nothing(case)
     known = case.callback(report.callback_id)
     phone = report.phone or (known.phone if known else None)
     callback = Callback(callback_id=report.callback_id, purpose=report.purpose, at=report.at, phone=phone)
@@ -138,8 +141,8 @@ def _given_up(case: Case, report: followup.CallbackGivenUp, occasion: Occasion) 
 
 
 def _dropped(case: Case, report: followup.CallbackDropped, occasion: Occasion) -> Decision:
-    known = _known(case, report, occasion)
-    if known.state == "cancelled":
+    known = case.callback(report.callback_id)
+    if known is None or known.state != "planned":
         return nothing(case)
     after = with_callback(case, known.model_copy(update={"state": "cancelled"}))
     return tell(
@@ -151,6 +154,11 @@ def _dropped(case: Case, report: followup.CallbackDropped, occasion: Occasion) -
             reason=report.reason,
         ),
     )
+
+
+def _of_an_earlier_solution(case: Case, report: followup.Followup) -> bool:
+    """Tell whether this happened before the case was solved as it is now: it speaks of a cycle that is over (F3)."""
+    return case.solved_at is not None and report.occurred_at < case.solved_at
 
 
 def _known(case: Case, report: followup.CallbackMessage, occasion: Occasion) -> Callback:

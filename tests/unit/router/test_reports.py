@@ -55,6 +55,12 @@ def test_the_end_of_the_confirmation_ladder_closes_a_solved_case_only() -> None:
     assert types_of(learned(a_case(state="queued"), clock("confirmation"))) == []
 
 
+def test_the_confirmation_ladder_of_an_earlier_cycle_does_not_close_what_was_solved_anew() -> None:
+    case = a_case(state="solved", cycle=2, solved_at=later(60))
+    assert types_of(learned(case, clock("confirmation", occurred_at=later(59)))) == []
+    assert types_of(learned(case, clock("confirmation", occurred_at=later(61)))) == ["closed"]
+
+
 def test_a_promise_is_breached_once_however_often_it_is_told() -> None:
     promise = Promise(promise_id=derived_id("promise"), what="call", due_at=later(-1))
     case = a_case(state="assigned", agent_id="a-1", promises=(promise,))
@@ -78,6 +84,20 @@ def test_the_echo_of_a_planned_call_says_nothing_and_a_moved_one_does() -> None:
     assert types_of(learned(first.case, planned)) == []
     moved = report(followup.CallbackPlanned, callback_id=CALL, purpose="after_resolution", at=later(90))
     assert types_of(learned(first.case, moved)) == ["callback_scheduled"]
+
+
+def test_a_call_after_a_resolution_that_was_rejected_meanwhile_is_not_told() -> None:
+    call = {"callback_id": CALL, "purpose": "after_resolution", "occurred_at": later(1)}
+    planned, dropped = report(followup.CallbackPlanned, **call), report(followup.CallbackDropped, **call)
+    for case in (a_case(cycle=2), a_case(state="solved", cycle=2, solved_at=later(2))):
+        assert types_of(learned(case, planned)) == []
+        assert types_of(learned(case, dropped)) == []
+    told = learned(a_case(state="solved", solved_at=later(1)), planned).case
+    again = learned(told.model_copy(update={"state": "queued", "cycle": 2}), dropped)
+    assert types_of(again) == ["callback_cancelled"]
+    assert types_of(learned(again.case, dropped)) == []
+    asked = report(followup.CallbackPlanned, callback_id=CALL, purpose="waiting_too_long")
+    assert types_of(learned(a_case(), asked)) == ["callback_scheduled"]
 
 
 def test_a_word_on_the_phone_counts_like_any_other() -> None:
