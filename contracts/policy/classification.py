@@ -86,6 +86,8 @@ class Replies(Section):
     solved: Terms
     unsolved: Terms
     scores: dict[Literal["1", "2", "3", "4", "5"], Terms]
+    opt_out: Terms = ("stop", "unsubscribe", "td", "t", "退订")
+    """An SMS that is nothing but one of these asks for silence: an answer would be one message more."""
     reply_characters_max: Share = 60
     """A bare yes or no is short; longer words count only with an explicit phrase."""
 

@@ -38,8 +38,8 @@ from services.intake.domain.hearing import (
 )
 from services.intake.domain.ignored import ignored_reason, stranger
 from services.intake.domain.incoming import Incoming, Words, incoming, with_facts, words_of
-from services.intake.domain.placement import Placed, Surroundings, agents_words, place
-from services.intake.domain.replies import reply_reader
+from services.intake.domain.placement import Placed, Placement, Surroundings, agents_words, place
+from services.intake.domain.replies import opts_out, reply_reader
 from services.intake.domain.scope import gateway_id
 from services.intake.domain.state import Book
 
@@ -238,6 +238,8 @@ class Reception:
     def _hear(self, book: Book, item: Incoming, entry: Entry, words: Words, now: datetime) -> Heard:
         understanding = self._understood(words.judged)
         conversation = book.conversations[item.conversation_id]
+        if conversation.channel == "sms" and opts_out(self._replies, words.judged):
+            return Heard(Placement(), NONE, replace(understanding, stopped=True))
         token = case_of_token(book, item.token)
         answer = answer_of(self._replies, book, conversation, entry.customer, understanding, token, now)
         if answer.placement is not None:

@@ -34,13 +34,14 @@ class ReplyReader:
     policy: Replies
     scores: Vocabulary
     choices: tuple[tuple[Scenario, frozenset[str]], ...]
+    opt_out: frozenset[str]
 
 
 def reply_reader(policy: Replies) -> ReplyReader:
     """Compile the words of short answers once."""
     owned = ((int(score), term) for score, terms in policy.scores.items() for term in terms)
     choices = tuple((scenario, frozenset(map(comparable, terms))) for scenario, terms in policy.choice_words.items())
-    return ReplyReader(policy, Vocabulary(owned), choices)
+    return ReplyReader(policy, Vocabulary(owned), choices, frozenset(map(comparable, policy.opt_out)))
 
 
 def choice_of(reader: ReplyReader, text: str) -> Scenario | None:
@@ -49,6 +50,11 @@ def choice_of(reader: ReplyReader, text: str) -> Scenario | None:
     if bare.isdigit() and bare.isascii() and 1 <= int(bare[:3]) <= len(reader.policy.choices):
         return reader.policy.choices[int(bare) - 1]
     return next((scenario for scenario, words in reader.choices if bare in words), None)
+
+
+def opts_out(reader: ReplyReader, text: str) -> bool:
+    """Tell whether a message is nothing but "stop": it asks for silence, and for nothing else (R3)."""
+    return _EDGES.sub("", comparable(text)) in reader.opt_out
 
 
 def verdict_of(reader: ReplyReader, reading: Reading) -> bool | None:

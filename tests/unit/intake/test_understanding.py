@@ -17,7 +17,7 @@ from services.intake.domain.demands import understand
 from services.intake.domain.facts import case_token, facts_of, order_pattern
 from services.intake.domain.language import language_of
 from services.intake.domain.normalization import comparable, storable
-from services.intake.domain.replies import ReplyReader, choice_of, survey_answer_of, verdict_of
+from services.intake.domain.replies import ReplyReader, choice_of, opts_out, survey_answer_of, verdict_of
 from services.intake.domain.terms import heads_of, pattern_of
 from services.intake.domain.vocabulary import Vocabulary
 
@@ -139,6 +139,26 @@ def test_demands_are_counted(rulebook: Rulebook, text: str, count: int) -> None:
 )
 def test_a_choice_is_understood(reader: ReplyReader, text: str, scenario: str | None) -> None:
     assert choice_of(reader, text) == scenario
+
+
+@pytest.mark.parametrize(
+    ("text", "silence"),
+    [
+        ("STOP", True),
+        (" stop. ", True),
+        ("TD", True),
+        ("T", True),
+        ("ｔｄ", True),
+        ("退订", True),
+        ("【退订】", False),
+        ("Unsubscribe!", True),
+        ("退订会员", False),
+        ("stop charging my card", False),
+        ("", False),
+    ],
+)
+def test_an_opt_out_is_the_whole_message(reader: ReplyReader, text: str, *, silence: bool) -> None:
+    assert opts_out(reader, text) is silence
 
 
 @pytest.mark.parametrize(
