@@ -6,12 +6,14 @@ from typing import TypedDict
 from uuid import UUID
 
 from contracts.intake import ProposedDemand
+from contracts.policy.classification import Threading
 from contracts.values import Cause, Channel, Contact, Customer, PolicyRef
 from services.intake.domain.answers import NONE, Answer
 from services.intake.domain.conversations import Entry
 from services.intake.domain.demands import Understanding
 from services.intake.domain.incoming import Incoming, Words
 from services.intake.domain.placement import Placement
+from services.intake.domain.scope import channel_of, family_of
 from services.intake.domain.state import Book, KnownCase
 
 
@@ -61,6 +63,14 @@ def asked_elsewhere(book: Book, channel: Channel, customer: UUID) -> KnownCase |
         return None
     cases = book.customer_cases(customer)
     return next((case for case in reversed(cases) if case.state == "waiting_customer"), None)
+
+
+def only_case(book: Book, channel: Channel, customer: UUID, now: datetime, policy: Threading) -> KnownCase | None:
+    """Return the customer's only live case, if by this kind of channel: "E42" can be about nothing else (R8)."""
+    live = [case for case in book.customer_cases(customer) if case.is_live(now, policy)]
+    if len(live) != 1 or family_of(channel_of(live[0].conversation_id)) != family_of(channel):
+        return None
+    return live[0]
 
 
 def with_token(

@@ -33,6 +33,8 @@ class Surroundings:
     now: datetime
     waiting: KnownCase | None = None
     """The case for which the customer was asked something that these words may answer from another conversation."""
+    only: KnownCase | None = None
+    """The customer's only live case, of whatever conversation: words that name no need are an addition to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ def _addition(understanding: Understanding, around: Surroundings, policy: Thread
         return working
     if around.waiting:
         return (around.waiting.case_id,)
-    return tuple(case.case_id for case in live)
+    elsewhere = (around.only,) if around.only else ()
+    return tuple(case.case_id for case in live or elsewhere)
 
 
 def _target(wish: Wish, around: Surroundings, policy: Threading, *, first: bool) -> KnownCase | None:

@@ -12,14 +12,13 @@ from contracts.channel import CallbackRequested, ChannelMessage, ConversationEnd
 from contracts.intake import (
     ContactCallbackRequested,
     ContactEnded,
-    ContactIgnored,
     ContactMessage,
     ContactReceived,
     ContactStarted,
     ProposedDemand,
 )
 from contracts.policy import Policy
-from contracts.values import TEXT_MAX, Cause, Contact
+from contracts.values import TEXT_MAX, Cause
 from services.intake.domain import people
 from services.intake.domain.answers import NONE, answer_of
 from services.intake.domain.cases import Proposal, proposed
@@ -33,14 +32,14 @@ from services.intake.domain.hearing import (
     asked_elsewhere,
     asks_for_choice,
     case_of_token,
+    only_case,
     to_greet,
     with_token,
 )
-from services.intake.domain.ignored import ignored_reason, stranger
+from services.intake.domain.ignored import ignored, ignored_reason
 from services.intake.domain.incoming import Incoming, Words, incoming, with_facts, words_of
 from services.intake.domain.placement import Placed, Placement, Surroundings, agents_words, place
 from services.intake.domain.replies import opts_out, reply_reader
-from services.intake.domain.scope import gateway_id
 from services.intake.domain.state import Book
 
 
@@ -65,25 +64,7 @@ class Reception:
         """Return what is to be said about one channel event, and write into the book what it changes."""
         reason = ignored_reason(book, item, self.policy.classification.mail)
         if reason is not None:
-            customer = stranger(book, item, self.policy)
-            contact = Contact(
-                contact_id=item.message_id,
-                conversation_id=gateway_id(item.conversation_id),
-                channel="email",
-                received_at=item.at,
-                in_reply_to=item.mail.message_id if item.mail else None,
-                subject=item.mail.subject if item.mail else None,
-            )
-            return (
-                ContactIgnored(
-                    contact=contact,
-                    customer=customer,
-                    occurred_at=now,
-                    policy=self.policy.ref,
-                    cause=item.cause,
-                    reason=reason,
-                ),
-            )
+            return (ignored(book, item, self.policy, reason, now),)
         words = words_of(item)
         entry = enter(book, item, words, self.policy)
         match item.message:
@@ -244,6 +225,7 @@ class Reception:
         answer = answer_of(self._replies, book, conversation, entry.customer, understanding, token, now)
         if answer.placement is not None:
             return Heard(answer.placement, answer, understanding)
+        threading = self.policy.classification.threading
         around = Surroundings(
             conversation=book.conversation_cases(item.conversation_id),
             customer=book.customer_cases(entry.customer),
@@ -252,5 +234,6 @@ class Reception:
             order_no=item.facts.get("order_no"),
             now=now,
             waiting=asked_elsewhere(book, conversation.channel, entry.customer),
+            only=only_case(book, conversation.channel, entry.customer, now, threading),
         )
-        return Heard(place(understanding, around, self.policy.classification.threading), NONE, understanding)
+        return Heard(place(understanding, around, threading), NONE, understanding)

@@ -7,6 +7,8 @@ from typing import NewType
 
 ConversationKey = NewType("ConversationKey", str)
 """The channel and the gateway's id as one; inside intake, ``conversation_id`` is always this, on the wire never."""
+FAMILIES = {"phone": "telephone", "sms": "telephone"}
+"""Channels that are one to the customer: who called is written to by SMS. The others are families of their own."""
 
 
 def scoped(channel: str, conversation_id: str) -> ConversationKey:
@@ -17,6 +19,11 @@ def scoped(channel: str, conversation_id: str) -> ConversationKey:
 def channel_of(key: ConversationKey) -> str:
     """Return the channel of a conversation."""
     return key.partition(":")[0]
+
+
+def family_of(channel: str) -> str:
+    """Return the family of a channel."""
+    return FAMILIES.get(channel, channel)
 
 
 def gateway_id(key: ConversationKey) -> str:

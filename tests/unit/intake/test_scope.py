@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.domain.scope import channel_of, gateway_id, scoped
+from services.intake.domain.scope import channel_of, family_of, gateway_id, scoped
 
 CHANNELS = ("phone", "chat", "email", "social", "sms")
 
@@ -17,3 +17,9 @@ def test_a_key_gives_back_the_channel_and_the_gateways_id(channel: str, conversa
 @given(st.text(max_size=40))
 def test_one_id_on_two_channels_is_two_conversations(conversation_id: str) -> None:
     assert len({scoped(channel, conversation_id) for channel in CHANNELS}) == len(CHANNELS)
+
+
+def test_a_call_and_an_sms_are_one_kind_of_channel() -> None:
+    families = {channel: family_of(channel) for channel in CHANNELS}
+    assert families["phone"] == families["sms"]
+    assert len(set(families.values())) == len(CHANNELS) - 1
