@@ -1,5 +1,6 @@
 """What is asked and told about callbacks and surveys of a case? (F2, F4, F5)"""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from contracts.desk import CancelCallback, RecordSurvey, ScheduleCallback
@@ -7,7 +8,7 @@ from contracts.message import derived_id
 from contracts.router import CallbackCancelled, CallbackScheduled, RecoveryOpened, SurveyAnswered
 from contracts.values import CallbackPurpose
 from services.router.domain.case import Callback, Case, Survey, evolve
-from services.router.domain.journal import Decision, Occasion, Refusal, stamp, tell
+from services.router.domain.journal import SYSTEM, Decision, Occasion, Refusal, nothing, stamp, tell
 from services.router.domain.numbers import dialable
 
 
@@ -44,6 +45,18 @@ def called_back(
         phone=given or next((party.value for party in case.customer.parties if party.kind == "phone"), None),
     )
     return scheduled(case, callback, not_after, case.agent_id, occasion)
+
+
+def take_over_callback(case: Case, merged: Case, occasion: Occasion) -> Decision:
+    """Plan the call that the customer of a merged case waits for, unless one is planned here (A4, F2)."""
+    waited_for = next((each for each in merged.callbacks if _is_awaited(each)), None)
+    if waited_for is None or any(_is_awaited(each) for each in case.callbacks):
+        return nothing(case)
+    return called_back(case, "requested", waited_for.at, None, waited_for.phone, replace(occasion, by=SYSTEM))
+
+
+def _is_awaited(callback: Callback) -> bool:
+    return callback.purpose == "requested" and callback.state == "planned"
 
 
 def _region(occasion: Occasion) -> str:

@@ -14,9 +14,11 @@ from contracts.router import (
 )
 from contracts.router.opening import CaseLink
 from contracts.values import Relation
+from services.router.domain.caring import take_over_callback
 from services.router.domain.case import LIVE, Case, evolve
 from services.router.domain.journal import Decision, Occasion, Refusal, View, nothing, stamp, tell
 from services.router.domain.offering import requeued, withdraw
+from services.router.domain.promising import take_over_promises, without_open_promises
 
 
 def closed(
@@ -112,7 +114,7 @@ def mark_spam(case: Case, command: MarkSpam, occasion: Occasion) -> Decision:
 
 
 def merge(case: Case, command: Merge, occasion: Occasion, view: View) -> Decision | Refusal:
-    """Let this case go on in another, which keeps the link and the facts it lacked."""
+    """Let this case go on in another, which keeps the link, the facts it lacked, and what the customer was promised."""
     if command.into_case_id == case.case_id:
         return Refusal("merge_into_itself", "A case cannot be merged into itself.")
     target = view.cases.get(command.into_case_id)
@@ -122,12 +124,16 @@ def merge(case: Case, command: Merge, occasion: Occasion, view: View) -> Decisio
         return Refusal("target_case_ended", f"The case to go on in is {target.state}; reopen it first.")
 
     def merged(current: Case) -> Decision:
-        after = evolve(current, state="merged", merged_into=target.case_id, ended_at=occasion.now)
+        after = evolve(
+            without_open_promises(current), state="merged", merged_into=target.case_id, ended_at=occasion.now
+        )
         return tell(after, CaseMerged(**stamp(after, occasion), into_case_id=target.case_id, reason=command.reason))
 
     decision = withdraw(case, occasion, "the case was merged").then(merged)
     survivor = evolve(target, facts=case.facts | target.facts)
-    joined = _linked(survivor, case, "duplicate", command.reason, occasion)
+    linked = _linked(survivor, case, "duplicate", command.reason, occasion)
+    owing = linked.then(lambda current: take_over_promises(current, case, occasion))
+    joined = owing.then(lambda current: take_over_callback(current, case, occasion))
     return Decision(decision.case, decision.entries, (*decision.others, joined))
 
 

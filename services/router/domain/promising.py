@@ -1,12 +1,13 @@
 """What becomes of a time that was told to the customer? (S2, S3)"""
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from contracts.desk import KeepPromise, MakePromise, MovePromise
 from contracts.router import PromiseBreached, PromiseKept, PromiseMade, PromiseMoved
 from services.router.domain.case import Case, Promise, evolve
-from services.router.domain.journal import Decision, Occasion, Refusal, nothing, stamp, tell
+from services.router.domain.journal import SYSTEM, Decision, Occasion, Refusal, nothing, stamp, tell
 from services.router.domain.priority import priority
 
 
@@ -16,7 +17,28 @@ def make_promise(case: Case, command: MakePromise, occasion: Occasion) -> Decisi
         return Refusal("promise_exists", "This case has a promise with this id; move it, or choose a new id.")
     if command.due_at <= occasion.now:
         return _past()
-    promise = Promise(promise_id=command.promise_id, what=command.what, due_at=command.due_at)
+    return _made(case, Promise(promise_id=command.promise_id, what=command.what, due_at=command.due_at), occasion)
+
+
+def take_over_promises(case: Case, merged: Case, occasion: Occasion) -> Decision:
+    """Go on with what a merged case still owes; one whose time has passed is breached here, by its own clock (S2).
+
+    The system says it: to followup an agent who makes a promise has spoken to the customer, and nobody has.
+    """
+    decision = nothing(case)
+    for promise in merged.promises:
+        if promise.state == "open" and case.promise(promise.promise_id) is None:
+            made = _made(decision.case, promise, replace(occasion, by=SYSTEM))
+            decision = Decision(made.case, decision.entries + made.entries)
+    return decision
+
+
+def without_open_promises(case: Case) -> Case:
+    """Return a merged case without what goes on elsewhere: a breach that is on its way is no longer its own."""
+    return evolve(case, promises=tuple(promise for promise in case.promises if promise.state != "open"))
+
+
+def _made(case: Case, promise: Promise, occasion: Occasion) -> Decision:
     after = evolve(case, promises=(*case.promises, promise))
     return tell(
         after,

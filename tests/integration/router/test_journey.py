@@ -1,9 +1,12 @@
 """Does a case keep its story in PostgreSQL, from the first words to the last?"""
 
+from datetime import timedelta
+
 import orjson
 
 from contracts import desk
 from contracts import router as said_by_router
+from contracts.message import derived_id
 from contracts.router import verify_hash
 from tests.integration.router.conftest import Router, event, names
 from tests.unit.router.given import a_profile, case_id_of, command, presence, proposed, words
@@ -110,6 +113,21 @@ async def test_a_merge_changes_both_cases_and_later_words_reach_the_survivor(rou
     assert [(each.message.key(), name) for each, name in zip(said, names(said), strict=False)] == [
         (str(into), "contact_attached"),
     ]
+
+
+async def test_what_a_merged_case_owes_its_customer_goes_on_in_the_survivor(router: Router) -> None:
+    await router.tell(words(demands=(proposed(),)), words("other", demands=(proposed("second"),)))
+    promise = derived_id("promise")
+    due_at = router.now + timedelta(hours=1)
+    await router.tell(
+        command(desk.MakePromise, promise_id=promise, what="a call", due_at=due_at),
+        command(desk.ScheduleCallback, purpose="requested", at=due_at),
+    )
+    said = await router.tell(command(desk.Merge, into_case_id=case_id_of("second"), reason="the same"))
+    assert names(said) == ["merged", "linked", "promise_made", "callback_scheduled"]
+    assert [each.message.key() for each in said] == [str(CASE), *[str(case_id_of("second"))] * 3]
+    kept = await router.tell(command(desk.KeepPromise, case_id_of("second"), promise_id=promise))
+    assert names(kept) == ["promise_kept"]
 
 
 async def test_waiting_raises_the_band_once(router: Router) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from contracts.followup import ClockWarning, PromiseAtRisk, PromiseBroken
 from contracts.message import Message, derived_id
 from contracts.router import CaseClosed, CaseProblemRestated, CaseReopened, PromiseKept, PromiseMade, PromiseMoved
-from tests.unit.followup.story import MONDAY, Story, names
+from tests.unit.followup.story import MONDAY, SYSTEM, Story, names
 
 PROMISE = derived_id("promise")
 DUE = MONDAY + timedelta(hours=4, microseconds=123_456)
@@ -58,6 +58,22 @@ def test_closing_ends_the_promise() -> None:
 
     assert "clock.cancelled promise" in names(story.told(CaseClosed, state="closed", outcome="confirmed"))
     assert about_promises(story.pass_by(hours=9)) == []
+
+
+def test_a_promise_taken_over_from_a_merged_case_is_watched_and_nobody_has_spoken() -> None:
+    story = Story()
+    story.opened()
+    assert names(story.told(PromiseMade, promise_id=PROMISE, due_at=DUE, by=SYSTEM)) == ["clock.started promise"]
+    (broken,) = [message for message in story.pass_by(hours=9) if isinstance(message, PromiseBroken)]
+    assert broken.due_at == DUE
+
+
+def test_a_promise_taken_over_after_its_moment_is_broken_at_once() -> None:
+    story = Story()
+    story.opened()
+    said = story.told(PromiseMade, promise_id=PROMISE, due_at=MONDAY - timedelta(minutes=1), by=SYSTEM)
+    said += story.woken()
+    assert [type(message) for message in about_promises(said)].count(PromiseBroken) == 1
 
 
 def test_a_promise_of_a_reopened_case_is_watched_again() -> None:
