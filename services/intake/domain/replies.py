@@ -12,9 +12,20 @@ from services.intake.domain.classification import Reading
 from services.intake.domain.normalization import comparable
 from services.intake.domain.vocabulary import Vocabulary
 
-_NUMBER = re.compile(r"(?<![0-9a-z.#])([1-5])(?![0-9%]|\.(?!\s*$))(?:\s*(?:分|星|points?|stars?|/\s*5))?")
+_NUMBER = re.compile(
+    r"(?<![0-9a-z.#])(?<!^[-−])(?<!\s[-−])([1-5])(?![0-9%]|\.(?!\s*$))(?:\s*(?:分|星|points?|stars?|/\s*5))?"
+)
 _FOUR = re.compile(r"([1-5])" + r"[\s,，、;；/.-]{0,5}([1-5])" * 3 + r"(?![0-9%])([^0-9]*)")
 """Four scores and no other figure, however they are set apart: "5 4 5 2.", "5/1/5/5", "5452"."""
+_FORM = re.compile(
+    r"[(\[]?1(?:\s?[)\]:、=]\s?|\.\s)([1-5])"
+    + "".join(rf"\s?[分星]?[\s,;；、]{{0,5}}[(\[]?{place}(?:\s?[)\]:、=]\s?|\.\s)([1-5])" for place in (2, 3, 4))
+    + r"(?![0-9%])([^0-9]*)"
+)
+"""The four questions with their numbers: "1) 5 2) 4 3) 5 4) 2", "1:5 2:4 3:5 4:2"."""
+_STAR = re.compile("[⭐★🌟]\ufe0f?")
+_UNLIT = re.compile("☆\ufe0f?")
+STARS_MAX = 5
 _LETTERS = re.compile(r"[^\W\d_]")
 _BARE = re.compile(r"[\s,，;；、/.。!！]*")
 _YES = frozenset({"1", "y", "yes", "是", "是的", "对", "对的", "嗯", "好了", "可以", "ok"})
@@ -74,20 +85,31 @@ def verdict_of(reader: ReplyReader, reading: Reading) -> bool | None:
 def survey_answer_of(reader: ReplyReader, survey_id: UUID, text: str) -> SurveyAnswer | None:
     """Return the scores in a reply to a survey; ``None`` when there are none or it is plainly something else (F4)."""
     plain = comparable(text.strip())
-    four = _FOUR.fullmatch(plain)
+    four = _FOUR.fullmatch(plain) or _FORM.fullmatch(plain)
     if four is not None and len(_LETTERS.findall(four[5])) <= WORDS_BEYOND_SCORES_MAX:
         return _answer(survey_id, [int(four[place]) for place in range(1, SCORES_ALL + 1)], _remark(text, four[5]))
     numbers = [int(found[1]) for found in _NUMBER.finditer(plain)]
     rest = _NUMBER.sub(" ", plain)
     letters = len(_LETTERS.findall(rest))
     if not numbers:
-        return _in_words(reader, survey_id, text, plain)
+        return _in_stars(survey_id, text, plain) or _in_words(reader, survey_id, text, plain)
     if len(numbers) > SCORES_ALL or letters > WORDS_BEYOND_SCORES_MAX:
         return None
     scored = "分" in plain or "满意" in plain or "score" in plain or "rating" in plain or plain[0].isdigit()
     if len(numbers) == 1 and not scored and letters > SCORE_LETTERS_MAX:
         return None
     return _answer(survey_id, numbers, _remark(text, rest))
+
+
+def _in_stars(survey_id: UUID, text: str, plain: str) -> SurveyAnswer | None:
+    """Read "⭐⭐⭐⭐", without any figure; one star among words is an ornament."""
+    lit = len(_STAR.findall(plain))
+    rest = _UNLIT.sub("", _STAR.sub("", plain))
+    letters = len(_LETTERS.findall(rest))
+    ornament = (lit == 1 and letters > 0) or letters > WORDS_BEYOND_SCORES_MAX
+    if not 1 <= lit <= STARS_MAX or ornament or any(sign.isdigit() for sign in plain):
+        return None
+    return _answer(survey_id, [lit], _remark(text, rest))
 
 
 def _in_words(reader: ReplyReader, survey_id: UUID, text: str, plain: str) -> SurveyAnswer | None:

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from contracts.message import derived_id
 from contracts.policy import Policy
 from contracts.policy.classification import ClassificationPolicy
 from services.intake.domain.classification import Rulebook
@@ -17,11 +16,9 @@ from services.intake.domain.demands import understand
 from services.intake.domain.facts import case_token, facts_of, order_pattern
 from services.intake.domain.language import language_of
 from services.intake.domain.normalization import comparable, storable
-from services.intake.domain.replies import ReplyReader, choice_of, opts_out, survey_answer_of, verdict_of
+from services.intake.domain.replies import ReplyReader, choice_of, opts_out, verdict_of
 from services.intake.domain.terms import heads_of, pattern_of
 from services.intake.domain.vocabulary import Vocabulary
-
-SURVEY = derived_id("a survey")
 
 
 @pytest.mark.parametrize(
@@ -159,53 +156,6 @@ def test_a_choice_is_understood(reader: ReplyReader, text: str, scenario: str | 
 )
 def test_an_opt_out_is_the_whole_message(reader: ReplyReader, text: str, *, silence: bool) -> None:
     assert opts_out(reader, text) is silence
-
-
-@pytest.mark.parametrize(
-    ("text", "overall"),
-    [
-        ("5", 5),
-        ("2", 2),
-        ("满意，5分", 5),
-        ("满意度 4", 4),
-        ("非常满意", 5),
-        ("不满意", 2),
-        ("非常不满意", 1),
-        ("very satisfied", 5),
-        ("5 4 5 1 thanks", 1),
-        ("5,4,5,5", 5),
-        ("3 stars", 3),
-        ("我的订单A202310001还没到", None),
-        ("I waited 3 days for my parcel and it is broken", None),
-        ("12", None),
-        ("", None),
-    ],
-)
-def test_survey_scores_are_read(reader: ReplyReader, text: str, overall: int | None) -> None:
-    answer = survey_answer_of(reader, SURVEY, text)
-    assert (answer.overall if answer else None) == overall
-
-
-@pytest.mark.parametrize(
-    ("text", "scores"),
-    [
-        ("5, 4, 5, 2.", (5, 4, 5, 2)),
-        ("5 4 5 2. Thanks", (5, 4, 5, 2)),
-        ("5/1/5/5", (5, 1, 5, 5)),
-        ("5452", (5, 4, 5, 2)),
-        ("５４５２", (5, 4, 5, 2)),
-        ("5.4.5.1", (5, 4, 5, 1)),
-        ("1. 5\n2. 4\n3. 5\n4. 2", (5, 4, 5, 2)),
-        ("速度5 结果4 态度5 总体1.", (5, 4, 5, 1)),
-        ("5.", (None, None, None, 5)),
-    ],
-)
-def test_four_scores_are_four_however_they_are_written(
-    reader: ReplyReader, text: str, scores: tuple[int | None, ...]
-) -> None:
-    answer = survey_answer_of(reader, SURVEY, text)
-    assert answer is not None
-    assert (answer.response_speed, answer.effectiveness, answer.attitude, answer.overall) == scores
 
 
 @pytest.mark.parametrize(
