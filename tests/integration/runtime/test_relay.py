@@ -1,9 +1,7 @@
 """Does everything that was committed reach Kafka, once and in order per key, when sends fail?"""
 
 import asyncio
-from collections.abc import AsyncIterator
 
-import pytest
 from aiokafka.admin import NewTopic
 
 from deploy.local import KafkaServer, start_kafka
@@ -33,26 +31,6 @@ from tests.support.relays import (
     nothing_waits,
     say,
 )
-
-
-@pytest.fixture
-async def settings(postgres_dsn: str, kafka_bootstrap: str) -> Settings:
-    made = settings_for(postgres_dsn, kafka_bootstrap)
-    await make_topic(made, "case.commands")
-    return made
-
-
-@pytest.fixture
-async def pool(settings: Settings) -> AsyncIterator[Pool]:
-    async with migrated_pool(settings) as made:
-        yield made
-
-
-@pytest.fixture
-async def publisher(settings: Settings) -> AsyncIterator[KafkaPublisher]:
-    made = KafkaPublisher(settings)
-    yield made
-    await made.close()
 
 
 async def test_everything_arrives_once_in_order_per_key_and_the_outbox_is_empty(

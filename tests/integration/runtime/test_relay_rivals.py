@@ -1,9 +1,6 @@
 """Do relays that share the buckets, die or stop keep out of each other's way?"""
 
 import asyncio
-from collections.abc import AsyncIterator
-
-import pytest
 
 from services.runtime import outbox
 from services.runtime.database import Pool
@@ -13,12 +10,9 @@ from services.runtime.settings import Settings
 from tests.support.floor import (
     CASES,
     a_relay,
-    make_topic,
-    migrated_pool,
     outbox_ids,
     reading,
     relaying,
-    settings_for,
 )
 from tests.support.relays import (
     EVERYTHING,
@@ -29,26 +23,6 @@ from tests.support.relays import (
     everything,
     say,
 )
-
-
-@pytest.fixture
-async def settings(postgres_dsn: str, kafka_bootstrap: str) -> Settings:
-    made = settings_for(postgres_dsn, kafka_bootstrap)
-    await make_topic(made, "case.commands")
-    return made
-
-
-@pytest.fixture
-async def pool(settings: Settings) -> AsyncIterator[Pool]:
-    async with migrated_pool(settings) as made:
-        yield made
-
-
-@pytest.fixture
-async def publisher(settings: Settings) -> AsyncIterator[KafkaPublisher]:
-    made = KafkaPublisher(settings)
-    yield made
-    await made.close()
 
 
 async def test_brokers_that_hang_do_not_hold_up_the_stop(settings: Settings, pool: Pool) -> None:
