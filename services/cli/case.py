@@ -1,5 +1,6 @@
 """What is the state of a case, what is its story, and why did it go as it did?"""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,8 @@ from services.cli.desk import ask
 from services.cli.output import console, local, print_json, relative, table
 from services.cli.rendering import event_line, plain, shortened, state_text
 from services.runtime.clock import SystemClock
+
+Shower = Callable[[Console, dict[str, Any], datetime], None]
 
 
 async def list_(
@@ -38,11 +41,8 @@ async def list_(
         Print one JSON document.
     """
     asked = {"state": state, "department": department, "agent_id": agent, "limit": limit}
-    answer = await ask(find_desk(where), "/api/cases", asked)
-    if json:
-        print_json(answer)
-        return
-    _show_board(console(), answer["cases"], SystemClock().now())
+    board: Shower = lambda out, answer, now: _show_board(out, answer["cases"], now)  # noqa: E731 - a line, typed
+    await _shown("/api/cases", board, json=json, where=where, asked=asked)
 
 
 async def show(case: str, /, *, json: bool = False, where: Where = HERE) -> None:
@@ -55,11 +55,7 @@ async def show(case: str, /, *, json: bool = False, where: Where = HERE) -> None
     json
         Print one JSON document.
     """
-    answer = await ask(find_desk(where), f"/api/cases/{case}")
-    if json:
-        print_json(answer)
-        return
-    _show_case(console(), answer, SystemClock().now())
+    await _shown(f"/api/cases/{case}", _show_case, json=json, where=where)
 
 
 async def why(case: str, /, *, json: bool = False, where: Where = HERE) -> None:
@@ -72,11 +68,16 @@ async def why(case: str, /, *, json: bool = False, where: Where = HERE) -> None:
     json
         Print one JSON document.
     """
-    answer = await ask(find_desk(where), f"/api/cases/{case}/why")
+    await _shown(f"/api/cases/{case}/why", _show_reasons, json=json, where=where)
+
+
+async def _shown(page: str, show_to: Shower, *, json: bool, where: Where, asked: dict[str, Any] | None = None) -> None:
+    """Ask desk for a page and print it: as it came, or for a person."""
+    answer = await ask(find_desk(where), page, asked)
     if json:
         print_json(answer)
-        return
-    _show_reasons(console(), answer, SystemClock().now())
+    else:
+        show_to(console(), answer, SystemClock().now())
 
 
 def _show_board(out: Console, cases: list[dict[str, Any]], now: datetime) -> None:

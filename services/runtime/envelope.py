@@ -13,7 +13,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from contracts.message import Message, derived_id
+from contracts.message import Message, derived_id, schema_uri
 from contracts.registry import MESSAGES, topics_of
 from contracts.topics import RECORD_BYTES_MAX, TOPICS
 from contracts.values import rfc3339
@@ -93,7 +93,7 @@ def seal(
         ("ce_source", source.encode()),
         ("ce_type", message.type.encode()),
         ("ce_time", rfc3339(time).encode()),
-        ("ce_dataschema", f"urn:caseloop:schema:{message.type}".encode()),
+        ("ce_dataschema", schema_uri(message.type).encode()),
         ("content-type", JSON_TYPE.encode()),
     ]
     subject = message.subject()

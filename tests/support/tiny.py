@@ -26,6 +26,8 @@ from tests.support.examples import example
 from tests.support.floor import NOW
 
 WANTS = (ConversationEnded, CaseProgressed)
+CHAT = ("channel.chat", 0)
+CASES = [derived_id("case", number) for number in range(8)]
 EFFECTS = """
 CREATE TABLE effects (
     place bigint GENERATED ALWAYS AS IDENTITY, message_id uuid NOT NULL, key text NOT NULL, number bigint NOT NULL
@@ -195,3 +197,15 @@ async def publish(settings: Settings, records: Sequence[Record]) -> None:
         ]
         for future in futures:
             await future
+
+
+async def marks(pool: Pool) -> dict[tuple[str, int], int]:
+    """Return the stored offset of each partition."""
+    rows = await pool.fetch("SELECT topic, partition, next_offset FROM koff")
+    return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+
+
+async def adopted(consumer: Consumer, *slices: Slice) -> Consumer:
+    """Return the consumer once it knows where these partitions stand."""
+    await consumer.adopt([each.place for each in slices])
+    return consumer

@@ -44,10 +44,6 @@ TAKE_EARLY = """
 DELETE FROM early_receipts WHERE (provider, provider_ref) IN (SELECT $1, unnest($2::text[]))
 RETURNING provider_ref, status, reason
 """
-FORGET_EARLY = """
--- receipts.forget_early: a reference that has not turned up for so long never will
-DELETE FROM early_receipts WHERE received_at < $1
-"""
 
 
 @dataclass(slots=True)
@@ -108,8 +104,3 @@ async def take_early(connection: Connection, provider: str, refs: Sequence[str])
     """Return and forget the receipts that waited for these references: reference, status, reason."""
     rows = await connection.fetch(TAKE_EARLY, provider, refs) if refs else []
     return [(row["provider_ref"], row["status"], row["reason"]) for row in rows]
-
-
-async def forget_early(connection: Connection, before: datetime) -> None:
-    """Forget early receipts received before this moment."""
-    await connection.execute(FORGET_EARLY, before)

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 import asyncpg
 import pytest
 
-from contracts.message import derived_id
-from services.runtime.consumer import Consumer
 from services.runtime.database import Pool
 from services.runtime.errors import StoppedError, TransientError
 from services.runtime.failures import PostgresAwayError
@@ -14,29 +12,20 @@ from services.runtime.records import Slice
 from services.runtime.retrier import retry_due
 from services.runtime.work import Outgoing, Work
 from tests.support.tiny import (
+    CASES,
+    CHAT,
     Notes,
     SettableClock,
     a_consumer,
+    adopted,
     effects,
     ended,
     lot,
+    marks,
     progressed,
     record_of,
     slice_of,
 )
-
-CHAT = ("channel.chat", 0)
-CASES = [derived_id("case", number) for number in range(8)]
-
-
-async def marks(pool: Pool) -> dict[tuple[str, int], int]:
-    rows = await pool.fetch("SELECT topic, partition, next_offset FROM koff")
-    return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
-
-
-async def adopted(consumer: Consumer, *slices: Slice) -> Consumer:
-    await consumer.adopt([each.place for each in slices])
-    return consumer
 
 
 async def test_a_conflict_is_tried_again_and_then_parked_for_retry(tiny: Pool) -> None:

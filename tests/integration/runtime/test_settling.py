@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from contracts.message import derived_id
 from services.runtime.consumer import Consumer
 from services.runtime.database import Pool
 from services.runtime.envelope import opener
@@ -15,32 +14,22 @@ from services.runtime.records import Slice
 from services.runtime.retirement import retire
 from tests.support.floor import NOW, milestone
 from tests.support.tiny import (
+    CASES,
     WANTS,
     Notes,
     SettableClock,
     a_consumer,
     a_processing,
+    adopted,
     effects,
     ended,
     headers_of,
     lot,
+    marks,
     progressed,
     record_of,
     slice_of,
 )
-
-CHAT = ("channel.chat", 0)
-CASES = [derived_id("case", number) for number in range(8)]
-
-
-async def marks(pool: Pool) -> dict[tuple[str, int], int]:
-    rows = await pool.fetch("SELECT topic, partition, next_offset FROM koff")
-    return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
-
-
-async def adopted(consumer: Consumer, *slices: Slice) -> Consumer:
-    await consumer.adopt([each.place for each in slices])
-    return consumer
 
 
 async def test_a_poll_of_many_partitions_is_one_transaction(tiny: Pool) -> None:
