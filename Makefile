@@ -75,8 +75,9 @@ clean: ## Remove everything that was made here, the environment too
 
 $(BIN)/python:
 	@echo "== environment in $(VENV)"
-	for python in python3.11 python3 python3.12 python3.13; do
-		if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+	# A distribution's own interpreter comes first: it was built with optimisations that many compiled by hand lack.
+	for python in /usr/bin/python3.11 python3.11 python3 python3.12 python3.13; do
+		if $$python -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
 			exec $$python -m venv $(VENV)
 		fi
 	done
