@@ -11,7 +11,7 @@ from services.notify.domain.notices import UNSAID, Notice, notification
 from services.notify.domain.outcomes import Outcome, Step, after
 from services.notify.handlers.receipts import catch_up
 from services.notify.settings import NotifySettings
-from services.notify.storage import leases
+from services.notify.storage import leases, receipts
 from services.notify.storage.leases import Lease
 from services.notify.storage.receipts import Spoken
 from services.runtime.database import Connection
@@ -28,6 +28,8 @@ async def record(
     """Store the outcomes whose lease is still ours and return what is to be said about them."""
     provider = settings.sms_provider
     steps = [(lease, after(lease.attempt, outcome, now, settings.sms_limits)) for lease, outcome in batch]
+    if any(step.provider_ref is not None for _, step in steps):
+        await receipts.recording(connection)
     mine = await leases.record(connection, steps, provider, now)
     said: list[Outgoing] = []
     sent: dict[str, tuple[Spoken, Received]] = {}

@@ -31,6 +31,21 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
     AS given (delivery_id, state, reason, provider, provider_ref)
 WHERE deliveries.delivery_id = given.delivery_id
 """
+AWAIT_RECORDINGS = """
+-- receipts.await_recordings: when a reference is not known, let those end that are just storing some, and none begin
+SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ':provider_refs', 0))
+WHERE EXISTS (
+    SELECT FROM unnest($1::text[], $2::text[]) AS given (provider, provider_ref)
+    WHERE NOT EXISTS (
+        SELECT FROM deliveries
+        WHERE deliveries.provider = given.provider AND deliveries.provider_ref = given.provider_ref
+    )
+)
+"""
+RECORDING = """
+-- receipts.recording: references are being stored; many at a time may do that
+SELECT pg_advisory_xact_lock_shared(hashtextextended(current_schema() || ':provider_refs', 0))
+"""
 KEEP_EARLY = """
 -- receipts.keep_early: keep what names a reference that is not known yet
 INSERT INTO early_receipts (provider, provider_ref, status, reason, received_at)
@@ -64,6 +79,7 @@ class Spoken:
 async def find(connection: Connection, reports: Sequence[DeliveryReported]) -> list[Spoken]:
     """Return the deliveries of these receipts that are known, locked."""
     named = [each for each in reports if each.provider is not None and each.provider_ref is not None]
+    await _await_recordings(connection, [each for each in named if each.delivery_id is None])
     rows = await connection.fetch(
         FIND,
         [each.delivery_id for each in reports if each.delivery_id is not None],
@@ -71,6 +87,23 @@ async def find(connection: Connection, reports: Sequence[DeliveryReported]) -> l
         [each.provider_ref for each in named],
     )
     return [Spoken(**dict(row)) for row in rows]
+
+
+async def _await_recordings(connection: Connection, by_ref: Sequence[DeliveryReported]) -> None:
+    """See to it that a reference that is about to be stored is found, or that whoever stores it finds what we keep.
+
+    Otherwise each could miss what the other had not committed yet, and the receipt would wait for ever. The lock is
+    taken before any row is, as :func:`recording` does, so that the two do not wait for each other in a ring.
+    """
+    if by_ref:
+        await connection.execute(
+            AWAIT_RECORDINGS, [each.provider for each in by_ref], [each.provider_ref for each in by_ref]
+        )
+
+
+async def recording(connection: Connection) -> None:
+    """Announce that references are going to be stored, before any row is locked; see :func:`find`."""
+    await connection.execute(RECORDING)
 
 
 async def move(connection: Connection, moved: Collection[Spoken], now: datetime) -> None:

@@ -75,10 +75,10 @@ class Stand:
 
     async def hear(self, *messages: Message, cause: str = "") -> None:
         """Let the handler take these messages in as one batch."""
-        received = [_received(message, f"{cause}{place}") for place, message in enumerate(messages)]
+        heard = [received(message, f"{cause}{place}") for place, message in enumerate(messages)]
 
         async def handle(connection: Connection, now: datetime) -> Sequence[Outgoing]:
-            return await self.handler(Work(connection, received, now))
+            return await self.handler(Work(connection, heard, now))
 
         await self.context.transact(handle)
 
@@ -114,7 +114,7 @@ class Stand:
             self.queued.set()
 
 
-def _received(message: Message, discriminator: str) -> Received:
+def received(message: Message, discriminator: str) -> Received:
     ce_id = derived_id("heard", message.type, message.value(), discriminator)
     return Received(
         message, ce_id, str(ce_id), "caseloop/test", message.type, datetime(2026, 11, 2, tzinfo=UTC),
