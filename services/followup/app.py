@@ -5,6 +5,7 @@ from contracts.channel import CallReported
 from contracts.intake import ContactReceived, ContactStarted
 from contracts.message import Message
 from services.followup.handlers import handler_of
+from services.followup.reading import reads
 from services.runtime.service import Service
 
 JOURNAL: frozenset[type[Message]] = frozenset(
@@ -18,5 +19,6 @@ SERVICE = Service(
     name="followup",
     topics=("case.events", "contacts", "channel.receipts"),
     wants=JOURNAL | {ContactStarted, ContactReceived, CallReported},
+    reads=reads(JOURNAL),
     handler_of=handler_of,
 )

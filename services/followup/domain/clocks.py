@@ -26,7 +26,7 @@ class Span:
     end: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Clock:
     """One clock with the definition it was started by (``policy_name`` and ``policy_version``)."""
 

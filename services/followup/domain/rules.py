@@ -133,7 +133,7 @@ def _fits(value: str, wanted: tuple[str, ...]) -> bool:
     return not wanted or value in wanted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Occasion:
     """Why and when something is decided, and by which rules."""
 

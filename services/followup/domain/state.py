@@ -12,7 +12,7 @@ from services.followup.domain.clocks import Clock
 Supervision = Literal["none", "needed", "held"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Callback:
     """A call that we owe the customer; one per purpose, kept after its end so that tries are numbered on (F2)."""
 
@@ -42,7 +42,7 @@ class Survey:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ladder:
     """Reminders of what we wait for: ``step`` of them are out (R6, L1)."""
 
@@ -53,7 +53,7 @@ class Ladder:
     step: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CaseFollowup:
     """One case: the few facts that time needs, and everything that waits for a moment."""
 
@@ -90,7 +90,7 @@ class CaseFollowup:
         return self.state not in ("solved", "closed", "merged", "spam")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision:
     """What becomes of the case, and what others are told."""
 

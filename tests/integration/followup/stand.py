@@ -12,6 +12,7 @@ import asyncpg
 from contracts.message import Message, derived_id
 from contracts.policy import Policy
 from contracts.router import CaseEvent, CaseOpened
+from services.followup.app import SERVICE
 from services.followup.handlers import handler_of
 from services.runtime import firing
 from services.runtime.database import Pool, open_pool
@@ -26,7 +27,7 @@ from tests.unit.followup.story import AGENT, MONDAY, STANDARD, SYSTEM, Story, a_
 
 @dataclass
 class Stand:
-    """Followup without Kafka: what it hears is handed to it, what it says is kept here."""
+    """Followup without Kafka: what it hears is handed to it as it reads it, what it says is kept here."""
 
     pool: Pool
     clock: SettableClock
@@ -95,7 +96,7 @@ class Stand:
         self.heard += 1
         identity = derived_id(message.key(), message.type, self.heard)
         return Received(
-            message=message,
+            message=SERVICE.reads.get(type(message), type(message)).read(message.value()),
             message_id=identity,
             ce_id=str(identity),
             source="caseloop/test",
