@@ -16,6 +16,9 @@ from services.cli.connection import SERVICES, Connection
 from services.cli.failures import CommandError
 from services.cli.reading import ends_of, reader
 from services.cli.schemas import schema
+from services.runtime import parking_lot
+from services.runtime.parking_lot import Waiting
+from services.runtime.readiness import parked_warning
 
 OUTBOX_SECONDS_MAX = 30.0
 TIMER_SECONDS_MAX = 30.0
@@ -29,11 +32,6 @@ OUTBOX = """
 SELECT count(*) AS rows, extract(epoch FROM $1 - min(created_at))::float8 AS age FROM (
     SELECT created_at FROM outbox ORDER BY id LIMIT 10000
 ) waiting
-"""
-
-PARKED = """
--- status.parked: how much waits for a retry or for a person
-SELECT status, count(*) AS records FROM parked WHERE status IN ('retry', 'dead') GROUP BY status
 """
 
 TIMERS = """
@@ -63,6 +61,8 @@ class Health:
     timers_due: int = 0
     timers_late_seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    """What does not make the service unhealthy, and somebody should look at."""
 
     def judge(self) -> None:
         """Name what is unhealthy, in words."""
@@ -80,12 +80,14 @@ class Health:
 
 async def health_of(connection: Connection, now: datetime) -> list[Health]:
     """Return how each service is; ``CommandError`` when Kafka or PostgreSQL cannot be asked at all."""
-    ends = await _ends(connection)
+    ends, settings = await _ends(connection), connection.settings()
     found = []
     for service in SERVICES:
         health = Health(service, connection.pids.get(service), connection.http.get(service))
         async with schema(connection.postgres, service) as tables:
             await _read_tables(tables, health, ends, now)
+            waiting = await parking_lot.waiting(tables)
+        _count_parked(health, waiting, parked_warning(waiting, now, settings))
         found.append(health)
     await asyncio.gather(*(_ask(health) for health in found))
     for health in found:
@@ -101,14 +103,19 @@ async def _read_tables(
 ) -> None:
     outbox = await tables.fetchrow(OUTBOX, now)
     timers = await tables.fetchrow(TIMERS, now)
-    parked = {row["status"]: row["records"] for row in await tables.fetch(PARKED)}
     offsets = {(row["topic"], row["partition"]): row["next_offset"] for row in await tables.fetch(OFFSETS)}
     if outbox is not None and outbox["rows"]:
         health.outbox_rows, health.outbox_age_seconds = outbox["rows"], max(outbox["age"], 0.0)
     if timers is not None and timers["due"]:
         health.timers_due, health.timers_late_seconds = timers["due"], timers["late"]
-    health.parked_retry, health.parked_dead = parked.get("retry", 0), parked.get("dead", 0)
     health.lag = sum(max(ends.get(place, offset) - offset, 0) for place, offset in offsets.items())
+
+
+def _count_parked(health: Health, waiting: Mapping[str, Waiting], warning: str | None) -> None:
+    counts = {status: found.records for status, found in waiting.items()}
+    health.parked_retry, health.parked_dead = counts.get("retry", 0), counts.get("dead", 0)
+    if warning is not None:
+        health.warnings.append(warning)
 
 
 async def _ends(connection: Connection) -> dict[tuple[str, int], int]:

@@ -51,6 +51,8 @@ def _show(services: list[Health], breaches: dict[str, int] | None) -> None:
     for each in services:
         for problem in each.problems:
             out.print(Text(f"{each.service}: {problem}", style="bold red"))
+        for warning in each.warnings:
+            out.print(Text(f"{each.service}: {warning}", style="yellow"))
     if any(each.parked_dead for each in services):
         out.print(Text("records wait for a person: `caseloop parked list`", style="yellow"))
 

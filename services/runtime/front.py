@@ -34,7 +34,7 @@ def front_loops(service: "Service", context: ServiceContext) -> Mapping[str, Loo
         "timers": partial(timers_loop, processing, pool, context.timers_wake, log),
         "retrier": partial(retrier_loop, processing, pool, open_record, keep, log),
         "retirement": partial(retirement_loop, pool, clock, keep, log),
-        "gauges": partial(gauges_loop, pool),
+        "gauges": partial(gauges_loop, pool, clock),
     }
 
 

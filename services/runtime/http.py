@@ -74,23 +74,32 @@ def announce(path: Path | None, service: str, port: int) -> None:
         raise StartError(line) from None
 
 
-def application(checks: Mapping[str, Check], routes: Sequence[BaseRoute] = ()) -> Starlette:
+def application(
+    checks: Mapping[str, Check], warnings: Mapping[str, Check], routes: Sequence[BaseRoute] = ()
+) -> Starlette:
     """Return the pages that every service has, and its own."""
 
     async def live(_request: Request) -> Response:
         return JSONResponse({"live": True})
 
     async def ready(_request: Request) -> Response:
-        problems = await asyncio.gather(*(_answer(check) for check in checks.values()))
-        answers = {name: problem or "ok" for name, problem in zip(checks, problems, strict=True)}
-        good = not any(problems)
-        return JSONResponse({"ready": good, "checks": answers}, status_code=200 if good else 503)
+        wrong, strange = await _problems(checks), await _problems(warnings)
+        answers = {name: problem or "ok" for name, problem in wrong.items()}
+        warned = {name: warning for name, warning in strange.items() if warning}
+        good = not any(wrong.values())
+        content = {"ready": good, "checks": answers, "warnings": warned}
+        return JSONResponse(content, status_code=200 if good else 503)
 
     async def measured(_request: Request) -> Response:
         return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
     own = [Route("/health/live", live), Route("/health/ready", ready), Route("/metrics", measured)]
     return Starlette(routes=[*own, *routes])
+
+
+async def _problems(checks: Mapping[str, Check]) -> dict[str, str | None]:
+    answers = await asyncio.gather(*(_answer(check) for check in checks.values()))
+    return dict(zip(checks, answers, strict=True))
 
 
 async def _answer(check: Check) -> str | None:

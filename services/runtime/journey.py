@@ -91,7 +91,7 @@ def _bound(factory: LoopFactory, context: ServiceContext) -> Loop:
 
 def _pages(service: "Service", context: ServiceContext, publisher: KafkaPublisher, listening: socket.socket) -> Loop:
     routes = service.routes(context) if service.routes else ()
-    app = http.application(readiness.checks_of(context, publisher), routes)
+    app = http.application(readiness.checks_of(context, publisher), readiness.warnings_of(context), routes)
     return lambda stopping: http.serve(app, listening, stopping)
 
 

@@ -36,6 +36,12 @@ PUBLISH_SECONDS = Histogram(
     registry=REGISTRY,
 )
 PARKED = Gauge("caseloop_parked", "Parked records by status", ["status"], registry=REGISTRY)
+PARKED_AGE_SECONDS = Gauge(
+    "caseloop_parked_age_seconds",
+    "Age of the oldest parked record by status",
+    ["status"],
+    registry=REGISTRY,
+)
 TIMERS_FIRED = Counter("caseloop_timers_fired", "Timers fired", registry=REGISTRY)
 TIMER_LATE_SECONDS = Histogram(
     "caseloop_timer_late_seconds",

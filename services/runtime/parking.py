@@ -1,7 +1,7 @@
 """Where do records stay that did not end well, and what can be done about them?
 
 Byte for byte, with a reason code and a detail that never quotes a value. A record with status ``retry`` holds back
-later records of its key; ``dead`` waits for a person, who requeues or discards it. What people do is kept.
+later records of its key; ``dead`` waits for a person: see ``parking_lot``.
 """
 
 from collections.abc import Sequence
@@ -57,40 +57,6 @@ WHERE parked.parked_id = ended.parked_id
 RETRIED = """
 -- parking.retried: these have had their effect
 UPDATE parked SET status = 'retried', next_attempt_at = NULL, changed_at = $2 WHERE parked_id = ANY ($1::bigint[])
-"""
-
-REQUEUE = """
--- parking.requeue: a person wants it tried again, at once and with a new count of attempts
-WITH changed AS (
-    UPDATE parked SET status = 'retry', attempt = 0, next_attempt_at = $4, changed_at = $4
-    WHERE parked_id = ANY ($1::bigint[]) AND status IN ('retry', 'dead') RETURNING parked_id
-)
-INSERT INTO parked_actions (parked_id, action, by_whom, reason, acted_at)
-SELECT parked_id, 'retry', $2, $3, $4 FROM changed RETURNING parked_id
-"""
-
-DISCARD = """
--- parking.discard: a person decides that it shall have no effect
-WITH changed AS (
-    UPDATE parked SET status = 'discarded', next_attempt_at = NULL, changed_at = $4
-    WHERE parked_id = ANY ($1::bigint[]) AND status IN ('retry', 'dead') RETURNING parked_id
-)
-INSERT INTO parked_actions (parked_id, action, by_whom, reason, acted_at)
-SELECT parked_id, 'discard', $2, $3, $4 FROM changed RETURNING parked_id
-"""
-
-LIST = """
--- parking.list: the lot, oldest first, without the bytes of values
-SELECT parked_id, topic, partition, record_offset, record_timestamp_ms, record_key, NULL::bytea AS record_value,
-    header_names, header_values, status, reason, detail, attempt, next_attempt_at, parked_at
-FROM parked WHERE status = ANY ($1::text[]) ORDER BY parked_id LIMIT $2
-"""
-
-SHOW = """
--- parking.show: one record with all its bytes
-SELECT parked_id, topic, partition, record_offset, record_timestamp_ms, record_key, record_value,
-    header_names, header_values, status, reason, detail, attempt, next_attempt_at, parked_at
-FROM parked WHERE parked_id = $1
 """
 
 
@@ -156,31 +122,6 @@ async def end_again(connection: Connection, parks: Sequence[Park], now: datetime
 async def retried(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
     """Store that parked records have had their effect."""
     await connection.execute(RETRIED, [entry.parked_id for entry in entries], now)
-
-
-async def requeue(connection: Connection, parked_ids: Sequence[int], by: str, reason: str, now: datetime) -> list[int]:
-    """Let these be tried again and return the ids that were waiting; a retry passes the duplicate guard (S3)."""
-    return [row["parked_id"] for row in await connection.fetch(REQUEUE, parked_ids, by, reason, now)]
-
-
-async def discard(connection: Connection, parked_ids: Sequence[int], by: str, reason: str, now: datetime) -> list[int]:
-    """Give these up for a reason that is kept, and return the ids that were waiting."""
-    return [row["parked_id"] for row in await connection.fetch(DISCARD, parked_ids, by, reason, now)]
-
-
-async def parked(
-    connection: Connection,
-    statuses: Sequence[str] = ("retry", "dead"),
-    limit: int = 1000,
-) -> list[Parked]:
-    """Return the lot, oldest first; values are left out."""
-    return [from_row(row) for row in await connection.fetch(LIST, statuses, limit)]
-
-
-async def parked_record(connection: Connection, parked_id: int) -> Parked | None:
-    """Return one record of the lot with all its bytes."""
-    row = await connection.fetchrow(SHOW, parked_id)
-    return None if row is None else from_row(row)
 
 
 def from_row(row: asyncpg.Record) -> Parked:

@@ -1,14 +1,18 @@
 """Can this process do its work at this moment, and if not, what is missing?"""
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
 
+from services.runtime import parking_lot
 from services.runtime.context import ServiceContext
 from services.runtime.database import AWAY, Pool
 from services.runtime.errors import StartError
 from services.runtime.http import Check
 from services.runtime.migrations import missing_migrations
+from services.runtime.parking_lot import Waiting
 from services.runtime.publishing import KafkaPublisher
+from services.runtime.settings import Settings
 
 
 async def verify_migrations(pool: Pool, service: str) -> None:
@@ -29,6 +33,27 @@ def checks_of(context: ServiceContext, publisher: KafkaPublisher) -> Mapping[str
         "policy": partial(_policy, context),
         "loops": partial(_loops, context),
     }
+
+
+def warnings_of(context: ServiceContext) -> Mapping[str, Check]:
+    """Return what ``/health/ready`` asks besides: a service with a warning is ready, and somebody should look."""
+    return {"parked": partial(_parked, context)}
+
+
+async def _parked(context: ServiceContext) -> str | None:
+    try:
+        return parked_warning(await parking_lot.waiting(context.pool), context.clock.now(), context.settings)
+    except AWAY:
+        return None
+
+
+def parked_warning(waiting: Mapping[str, Waiting], now: datetime, settings: Settings) -> str | None:
+    """Return a warning when a record has been in the parking lot for too long: nobody seems to see it."""
+    oldest = min((each.since for each in waiting.values()), default=now)
+    age = (now - oldest).total_seconds()
+    if age <= settings.parked_warning_seconds:
+        return None
+    return f"a record has been parked for {age / 3600:.1f} h; see `caseloop parked list`"
 
 
 async def _postgres(context: ServiceContext) -> str | None:

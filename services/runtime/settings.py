@@ -69,6 +69,9 @@ class Settings(BaseModel):
     retry_seconds_first: Seconds = Field(1.0, description="the seconds before the first retry")
     retry_seconds_max: Seconds = Field(300.0, description="the longest pause between retries in seconds")
     dead_in_a_row_max: int = Field(50, ge=1, description="how many dead records in a row stop the service")
+    parked_warning_seconds: float = Field(
+        86_400.0, gt=0, description="the seconds that a record may stay parked before health warns of it"
+    )
     inbox_retention_days: int = Field(90, ge=1, le=3650, description="the days that repeats are recognised")
 
     relay_rows_max: int = Field(256, ge=1, le=10_000, description="the outbox rows of one publish, 1 to 10000")

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from contracts.message import derived_id
-from services.runtime import parking
+from services.runtime import parking_lot
 from services.runtime.database import open_pool
 from services.runtime.errors import StoppedError
 from services.runtime.logs import Log
@@ -98,8 +98,8 @@ async def test_each_reason_code_is_parked_byte_for_byte(ground: Ground, reason: 
 
     assert await effects(ground.pool) == [("good", number) for number in range(len(crafted) + 1)]
     async with ground.pool.acquire() as connection:
-        listed = await parking.parked(connection)
-        shown = [await parking.parked_record(connection, each.parked_id) for each in listed]
+        listed = await parking_lot.parked(connection)
+        shown = [await parking_lot.parked_record(connection, each.parked_id) for each in listed]
     assert [(each.status, each.reason) for each in listed] == [("dead", reason)] * len(crafted)
     assert [each.record.offset for each in listed] == [2 * place + 1 for place in range(len(crafted))]
     for each, record in zip(shown, crafted, strict=True):
@@ -127,7 +127,7 @@ async def test_a_bug_is_retried_in_order_after_the_fix(ground: Ground) -> None:
 
     notes.failures.clear()
     async with ground.pool.acquire() as connection:
-        await parking.requeue(connection, [1], "ops", "fixed", clock.now())
+        await parking_lot.requeue(connection, [1], "ops", "fixed", clock.now())
     await retry_due(consumer.processing, ground.pool, consumer.open_record, consumer.keep)
     assert await effects(ground.pool) == [("a", 1), ("b", 9), ("a", 3), ("a", 2)]
 

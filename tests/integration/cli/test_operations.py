@@ -8,7 +8,6 @@ import pytest
 from contracts.channel import ConversationStarted, MessageReceived
 from contracts.desk import Resolve
 from contracts.message import derived_id
-from services.cli import parked
 from services.cli.command import command
 from services.cli.connection import Where, find
 from services.cli.failures import CommandError
@@ -17,11 +16,7 @@ from services.cli.reading import Record, ends_of, header, reader, records_until,
 from services.cli.schemas import schema
 from services.cli.send import send
 from services.cli.status import status
-from services.runtime import parking
 from services.runtime.clock import SystemClock
-from services.runtime.endings import Dead
-from services.runtime.pieces import Entry
-from services.runtime.records import Record as Raw
 
 CASE = derived_id("a case of a command")
 
@@ -86,45 +81,6 @@ async def test_status_without_a_terminal_is_plain_lines(where: Where, capsys: py
     shown = capsys.readouterr().out
     assert "intake" in shown
     assert "\x1b" not in shown
-
-
-async def _park(where: Where, offset: int) -> None:
-    value = b'{"no json'
-    record = Raw("channel.chat", 0, offset, 0, b"c", value, (("ce_id", b"e-1"), ("ce_type", b"\xff")))
-    async with schema(str(where.postgres), "intake") as connection:
-        await parking.park(
-            connection, [(Entry(record, None), Dead("malformed_json", "it ends early"))], SystemClock().now()
-        )
-
-
-async def test_parked_records_are_listed_shown_retried_and_discarded(
-    where: Where, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for offset in (1, 2):
-        await _park(where, offset)
-    await parked.list_(json=True, where=where)
-    first, second = (item["id"] for item in orjson.loads(capsys.readouterr().out)["parked"])
-
-    await parked.show(first, json=True, where=where)
-    shown = orjson.loads(capsys.readouterr().out)
-    assert bytes.fromhex(shown["value_hex"]) == b'{"no json'
-    assert (shown["reason"], shown["headers"]) == ("malformed_json", {"ce_id": "e-1", "ce_type": "hex:ff"})
-
-    await parked.retry(first, where=where)
-    await parked.discard(second, reason="a test of the gateway", where=where)
-    capsys.readouterr()
-    await parked.list_(all_=True, json=True, where=where)
-    assert [item["status"] for item in orjson.loads(capsys.readouterr().out)["parked"]] == ["retry", "discarded"]
-    async with schema(str(where.postgres), "intake") as connection:
-        kept = await connection.fetch("SELECT action, reason FROM parked_actions ORDER BY action_id")
-    assert [tuple(row) for row in kept][1] == ("discard", "a test of the gateway")
-
-
-async def test_what_is_not_parked_cannot_be_retried(where: Where) -> None:
-    with pytest.raises(CommandError, match="not waiting in the parking lot: intake:99"):
-        await parked.retry("intake:99", where=where)
-    with pytest.raises(CommandError, match="nothing is parked as desk:1"):
-        await parked.show("desk:1", where=where)
 
 
 async def test_a_server_that_is_not_there_is_named(where: Where) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from contracts.message import derived_id
-from services.runtime import parking
+from services.runtime import gauges, metrics, parking, parking_lot
 from services.runtime.consumer import Consumer
 from services.runtime.database import Pool
 from services.runtime.endings import Tally
@@ -49,9 +49,9 @@ async def test_the_bytes_of_a_record_survive(tiny: Pool) -> None:
     await settled(tiny, Notes(), Slice("channel.chat", 3, [record, absurd]))
 
     async with tiny.acquire() as connection:
-        listed = await parking.parked(connection)
-        shown = [await parking.parked_record(connection, each.parked_id) for each in listed]
-        assert await parking.parked_record(connection, 999) is None
+        listed = await parking_lot.parked(connection)
+        shown = [await parking_lot.parked_record(connection, each.parked_id) for each in listed]
+        assert await parking_lot.parked_record(connection, 999) is None
 
     assert [each.record for each in shown if each] == [record, absurd]
     assert [(each.status, each.reason) for each in listed] == [("dead", "malformed_envelope")] * 2
@@ -100,12 +100,45 @@ async def test_a_requeued_record_passes_the_duplicate_guard(tiny: Pool) -> None:
     for expected in ("done", "duplicate"):
         await tiny.execute("UPDATE parked SET status = 'dead'")
         async with tiny.acquire() as connection:
-            assert await parking.requeue(connection, [1, 99], "ops", "the deploy is fixed", clock.now()) == [1]
+            assert await parking_lot.requeue(connection, [1, 99], "ops", "the deploy is fixed", clock.now()) == [1]
         assert getattr(await retry(consumer), expected) == 1
 
     assert await effects(tiny) == [("a", 1)]
     actions = await tiny.fetch("SELECT parked_id, action, by_whom, reason FROM parked_actions")
     assert [tuple(action) for action in actions] == [(1, "retry", "ops", "the deploy is fixed")] * 2
+
+
+async def test_dead_records_of_a_key_come_back_in_their_order(tiny: Pool) -> None:
+    """However a person names them, and whatever stands behind them meanwhile."""
+    notes, clock = Notes(dict.fromkeys((1, 2, 3), ValueError)), SettableClock()
+    consumer = a_consumer(tiny, notes, clock)
+    consumer.processing.backoff = parking.Backoff(attempts_max=1)
+    await consumer.adopt([("case.events", 0)])
+    for number in (1, 2, 3):
+        await consumer.settle([slice_of([progressed(CASE, number)], first=number - 1)])
+    assert [status for status, _, _ in await lot(tiny)] == ["dead"] * 3
+    notes.failures.clear()
+
+    async with tiny.acquire() as connection:
+        await parking_lot.requeue(connection, [3, 1, 2], "ops", "the deploy is fixed", clock.now())
+    await consumer.settle([slice_of([progressed(CASE, 4)], first=3)])
+    assert await numbers(tiny) == []
+    assert (await retry(consumer)).done == 4
+
+    assert await numbers(tiny) == [1, 2, 3, 4]
+
+
+async def test_how_much_is_parked_and_for_how_long_can_be_measured(tiny: Pool) -> None:
+    clock = SettableClock()
+    await settled(tiny, Notes({1: ValueError}), slice_of([progressed(CASE, 1)]), clock)
+    clock.pass_by(90)
+    await gauges.look(tiny, clock)
+
+    def value(name: str, status: str) -> float | None:
+        return metrics.REGISTRY.get_sample_value(name, {"status": status})
+
+    assert (value("caseloop_parked", "retry"), value("caseloop_parked_age_seconds", "retry")) == (1, 90)
+    assert (value("caseloop_parked", "dead"), value("caseloop_parked_age_seconds", "dead")) == (0, 0)
 
 
 async def test_an_unreadable_record_stays_dead_until_it_can_be_read(tiny: Pool) -> None:
@@ -115,12 +148,12 @@ async def test_an_unreadable_record_stays_dead_until_it_can_be_read(tiny: Pool) 
     await consumer.settle([narrow])
     for _ in range(2):
         async with tiny.acquire() as connection:
-            assert await parking.requeue(connection, [1], "ops", "try", clock.now()) == [1]
+            assert await parking_lot.requeue(connection, [1], "ops", "try", clock.now()) == [1]
         assert (await retry(consumer)).dead == 1
 
     await tiny.execute("UPDATE parked SET record_value = $1", ended("b", 2).value())
     async with tiny.acquire() as connection:
-        await parking.requeue(connection, [1], "ops", "a reader that understands it", clock.now())
+        await parking_lot.requeue(connection, [1], "ops", "a reader that understands it", clock.now())
     assert (await retry(consumer)).done == 1
     assert await effects(tiny) == [("a", 1), ("b", 2)]
 
@@ -129,8 +162,8 @@ async def test_a_discarded_record_has_no_effect_and_lets_the_others_go_on(tiny: 
     clock = SettableClock()
     consumer = await settled(tiny, Notes({1: ValueError}), slice_of([progressed(CASE, 1), progressed(CASE, 2)]), clock)
     async with tiny.acquire() as connection:
-        assert await parking.discard(connection, [1], "ops", "a test call", clock.now()) == [1]
-        assert await parking.discard(connection, [1], "ops", "again", clock.now()) == []
+        assert await parking_lot.discard(connection, [1], "ops", "a test call", clock.now()) == [1]
+        assert await parking_lot.discard(connection, [1], "ops", "again", clock.now()) == []
 
     clock.pass_by(1)
     assert (await retry(consumer)).done == 1

@@ -72,6 +72,7 @@ async def test_what_comes_in_goes_out_and_health_and_metrics_tell_so(
         assert ready.json() == {
             "ready": True,
             "checks": dict.fromkeys(("postgres", "kafka", "migrations", "policy", "loops"), "ok"),
+            "warnings": {},
         }
         await publish(settings, *(frame(number) for number in range(50)))
         async with reading(settings, "notifications") as read_until:
@@ -82,6 +83,22 @@ async def test_what_comes_in_goes_out_and_health_and_metrics_tell_so(
         assert 'caseloop_parked{status="dead"} 0.0' in metrics
         assert 'caseloop_consumer_lag{partition="0",topic="case.commands"}' in metrics
         assert json.loads(tiny.announced.read_text())["pid"] == tiny.process.pid
+
+
+async def test_a_service_is_ready_and_warns_of_what_has_been_parked_for_long(
+    settings: Settings,
+    name: str,
+    tmp_path: Path,
+) -> None:
+    told = environment(settings) | {"CASELOOP_PARKED_WARNING_SECONDS": "0.001"}
+    async with running(name, told, tmp_path) as tiny, httpx.AsyncClient(base_url=tiny.http) as http:
+        bad = frame(1)._replace(value=b"{")
+        await publish(settings, bad)
+        async with asyncio.timeout(20):
+            while not (answer := await http.get("/health/ready")).json()["warnings"]:
+                pass
+    assert answer.status_code == httpx.codes.OK
+    assert answer.json()["warnings"]["parked"].startswith("a record has been parked for")
 
 
 async def test_sigterm_ends_it_in_time_with_status_0_and_only_json_on_stdout(

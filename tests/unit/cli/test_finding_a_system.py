@@ -88,7 +88,7 @@ def test_half_a_system_is_no_system(tmp_path: Path) -> None:
         (["command", "resolve", "--case", "x", "resolution=y"], 2, "neither an id nor a valid case number"),
         (["parked", "show", "17"], 2, "service:number"),
         (["parked", "discard", "intake:1", "--reason", " "], 2, "say why"),
-        (["parked", "retry"], 2, "name at least one"),
+        (["parked", "retry"], 2, "name parked records"),
         (["up", "--services", "intake,kitchen"], 2, "no service kitchen"),
         (["policy", "check", "nowhere.toml"], 2, "nowhere.toml"),
         (["audit", "--since", "soon", "--kafka", KAFKA, "--postgres", POSTGRES], 2, "--since 'soon'"),
