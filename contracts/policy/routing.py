@@ -114,7 +114,6 @@ class RoutingPolicy(Section):
     """Clocks whose breach raises the case to the supervisor (S2, S3)."""
     implied_purposes: tuple[Name, ...]
     """Messages whose sending the journal does not repeat: the event that they are sent for implies them."""
-    reopen_window_seconds: Duration
     idle_seconds: dict[Severity, Span]
     """An assigned case without any step for so long goes back to the queue (A7)."""
     callback_seconds: Duration

@@ -94,7 +94,7 @@ def reopened(case: Case, reason: str, to_supervisor: bool, occasion: Occasion) -
 
 def in_reopen_window(case: Case, occasion: Occasion) -> bool:
     """Tell whether a case that is over can still be reopened (L1)."""
-    window = timedelta(seconds=occasion.policy.routing.reopen_window_seconds)
+    window = timedelta(seconds=occasion.policy.classification.threading.reopen_window_seconds)
     return case.ended_at is not None and occasion.now < case.ended_at + window
 
 

@@ -12,7 +12,7 @@ from services.router.domain.caring import called_back
 from services.router.domain.case import Case, evolve
 from services.router.domain.closing import in_reopen_window, reopened, verdict
 from services.router.domain.cooperation import resumed
-from services.router.domain.journal import Decision, Occasion, View, stamp, tell
+from services.router.domain.journal import Decision, Occasion, View, nothing, stamp, tell
 from services.router.domain.opening import Opening, open_case, unclassified
 
 
@@ -97,10 +97,17 @@ def added_to(case: Case, contact: ContactReceived, occasion: Occasion, view: Vie
     )
     if case.state not in {"solved", "closed"} or contact.author == "agent":
         return attached
+    return attached.then(lambda current: _after_the_end(current, contact, own, occasion))
+
+
+def _after_the_end(case: Case, contact: ContactReceived, own: bool, occasion: Occasion) -> Decision:
+    """Take words on a case that was solved: only its customer's yes ends it; anybody's no makes somebody look again."""
     answer = contact.confirmation
-    if answer is not None and answer.case_id == case.case_id:
-        return attached.then(lambda current: verdict(current, answer.solved, contact.text, occasion))
-    return attached.then(lambda current: reopened(current, contact.text, False, occasion))
+    if answer is None or answer.case_id != case.case_id:
+        return reopened(case, contact.text, False, occasion)
+    if own:
+        return verdict(case, answer.solved, contact.text, occasion)
+    return nothing(case) if answer.solved else reopened(case, contact.text, False, occasion)
 
 
 def _of_the_customer(case: Case, contact: ContactReceived) -> bool:

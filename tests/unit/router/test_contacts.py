@@ -138,6 +138,18 @@ def test_a_plain_yes_or_no_on_a_solved_case_counts(solved: bool, names: list[str
     assert types_of(decision) == names
 
 
+@pytest.mark.parametrize(
+    ("solved", "names", "after"),
+    [(True, ["contact_attached"], "solved"), (False, ["contact_attached", "reopened"], "queued")],
+)
+def test_only_the_customer_ends_a_case_but_anybodys_no_is_looked_at(solved: bool, names: list[str], after: str) -> None:
+    case = a_case(state="solved", agent_id="a-1")
+    confirmation = ConfirmationReply(case_id=case.case_id, solved=solved)
+    contact = words("reply", confirmation=confirmation, joins=(case.case_id,)).model_copy(update={"customer": STRANGER})
+    (decision,) = heard(contact, case)
+    assert (types_of(decision), decision.case.state) == (names, after)
+
+
 def test_after_the_window_a_new_case_continues_the_old_one() -> None:
     case = a_case(state="closed", agent_id="a-1", ended_at=NOW)
     (decision,) = heard(words("late", joins=(case.case_id,)), case, seconds=604_801)
