@@ -10,7 +10,7 @@ import pytest
 from contracts.registry import MESSAGES
 from contracts.schemas import schema_of
 from tests.support.compatibility import breaks
-from tests.support.history import recorded
+from tests.support.message_history import recorded
 
 RECORDED = recorded()
 

@@ -11,6 +11,8 @@ from uuid import uuid4
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
+from tests.support.history.model import Sent
+
 SOURCE = "tests/driver"
 QUIET_SECONDS = 0.2
 _BY = {"kind": "agent", "id": "bench-agent"}
@@ -23,6 +25,17 @@ class Journey:
     sent: float = 0.0
     assigned: float = 0.0
     closed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """Something that was sent, and the broker's word on it."""
+
+    topic: str
+    key: str
+    id: str
+    kind: str
+    ack: "asyncio.Future[object]"
 
 
 @dataclass(slots=True)
@@ -39,6 +52,10 @@ class Driver:
     """How often each case's milestone was told, by case id."""
     of_case: dict[str, str] = field(default_factory=dict)
     closed: int = 0
+    said: "list[Saying] | None" = None
+    """Everything that was sent, when somebody wants to know afterwards whether it arrived."""
+    prefix: str = ""
+    """Of the topics."""
     _heard: float = 0.0
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
     _producer: AIOKafkaProducer = None
@@ -52,8 +69,9 @@ class Driver:
         await self._producer.start()
         self._consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, fetch_max_wait_ms=100)
         await self._consumer.start()
-        partitions = self._consumer.partitions_for_topic("case.events") or await self._partitions()
-        parts = [TopicPartition("case.events", partition) for partition in partitions]
+        journal = f"{self.prefix}case.events"
+        partitions = self._consumer.partitions_for_topic(journal) or await self._partitions(journal)
+        parts = [TopicPartition(journal, partition) for partition in partitions]
         self._consumer.assign(parts)
         await self._consumer.seek_to_end(*parts)
         for part in parts:
@@ -67,9 +85,9 @@ class Driver:
         await self._consumer.stop()
         await self._producer.stop()
 
-    async def _partitions(self) -> Iterable[int]:
+    async def _partitions(self, topic: str) -> Iterable[int]:
         await self._consumer._client.force_metadata_update()
-        return self._consumer.partitions_for_topic("case.events") or (0,)
+        return self._consumer.partitions_for_topic(topic) or (0,)
 
     async def until_closed(self, goal: int, seconds: float) -> None:
         """Return when so many cases have been closed in all; ``TimeoutError`` when they never are."""
@@ -120,7 +138,14 @@ class Driver:
         """Send one customer's first message, perhaps several times, and return its conversation id."""
         number = next(self._number)
         conversation = f"{self.run}-{number}"
-        data = {
+        self.journeys[conversation] = Journey(sent=time.perf_counter())
+        await self.say(conversation, self.first(conversation, number), copies=copies)
+        return conversation
+
+    @staticmethod
+    def first(conversation: str, number: int) -> dict[str, object]:
+        """Return what the customer with this number says first."""
+        return {
             "channel": "chat",
             "conversation_id": conversation,
             "message_id": f"m-{conversation}",
@@ -129,22 +154,26 @@ class Driver:
             "language": "en",
             "text": "The app shows error code ERR-500 and a white page after login, it is broken since this morning",
         }
-        self.journeys[conversation] = Journey(sent=time.perf_counter())
+
+    async def say(self, conversation: str, data: Mapping[str, object], *, copies: int = 1) -> None:
+        """Send a chat message, perhaps several times."""
         for _ in range(copies):
             kind = "caseloop.channel.message_received.v1"
-            await self._send("channel.chat", conversation, kind, data, event_id=f"e-{conversation}")
-        return conversation
+            await self._send("channel.chat", conversation, kind, data, event_id=f"e-{data['message_id']}")
 
     async def _send(self, topic: str, key: str, kind: str, data: Mapping[str, object], *, event_id: str = "") -> None:
+        message_id = event_id or str(uuid4())
         headers = [
             ("ce_specversion", b"1.0"),
-            ("ce_id", (event_id or str(uuid4())).encode()),
+            ("ce_id", message_id.encode()),
             ("ce_source", SOURCE.encode()),
             ("ce_type", kind.encode()),
             ("ce_time", datetime.now(UTC).isoformat().replace("+00:00", "Z").encode()),
             ("content-type", b"application/json"),
         ]
-        await self._producer.send(topic, orjson.dumps(data), key.encode(), headers=headers)
+        ack = await self._producer.send(self.prefix + topic, orjson.dumps(data), key.encode(), headers=headers)
+        if self.said is not None:
+            self.said.append(Saying(topic, key, message_id, kind, ack))
 
     async def _follow(self) -> None:
         while True:
@@ -166,11 +195,11 @@ class Driver:
         match kind:
             case "assigned":
                 journey.assigned = now
-                await self._command("reach_milestone", case_id, milestone="fix_deployed", details={})
+                await self.command("reach_milestone", case_id, milestone="fix_deployed", details={})
             case "customer_notified" if b'"milestone":"fix_deployed"' in record.value:
                 await self._was_told(case_id)
             case "resolved":
-                await self._command("confirm_resolution", case_id, solved=True)
+                await self.command("confirm_resolution", case_id, solved=True)
             case "closed":
                 journey.closed = now
                 self.closed += 1
@@ -180,9 +209,18 @@ class Driver:
         self.told[case_id] = self.told.get(case_id, 0) + 1
         self._moved.set()
         if self.closing:
-            await self._command("resolve", case_id, resolution="the login service was repaired")
+            await self.command("resolve", case_id, resolution="the login service was repaired")
 
-    async def _command(self, name: str, case_id: str, **data: object) -> None:
+    async def command(self, name: str, case_id: str, **data: object) -> None:
+        """Ask for something to be done about a case."""
         await self._send(
             "case.commands", case_id, f"caseloop.command.{name}.v1", {"case_id": case_id, "by": _BY, **data}
         )
+
+
+def sent_by(driver: Driver) -> list[Sent]:
+    """Return what was sent and whether the broker promised to keep it."""
+    return [
+        Sent(each.topic, each.key, each.id, each.kind, acked=each.ack.done() and each.ack.exception() is None)
+        for each in driver.said or ()
+    ]

@@ -1,4 +1,4 @@
-"""How is a new message version recorded? ``python -m tests.support.history`` adds what is missing and edits nothing."""
+"""How is a new message version recorded? ``python -m tests.support.message_history`` adds what is missing."""
 
 import json
 from pathlib import Path
