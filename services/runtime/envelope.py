@@ -68,14 +68,37 @@ def opener(
         name: _Known(message, topics_of(message), message in wants, reads.get(message, message))
         for name, message in MESSAGES.items()
     }
+    unwanted = _unwanted(known)
 
     def open_record(record: Record, oldest: datetime) -> Opened:
+        if record.value is not None and (record.topic, _type_of(record)) in unwanted:
+            return None
         try:
             return _open(record, oldest, known)
         except RefusedError as refused:
             return refused.answer
 
     return open_record
+
+
+def _unwanted(known: Mapping[str, _Known]) -> frozenset[tuple[str, bytes | None]]:
+    """Return topic and type of what is passed over at a glance: only we write there, and this service wants it not.
+
+    A third of all that the services read; reading their other headers as well cost a twentieth of the router's time.
+    """
+    return frozenset(
+        (topic, name.encode())
+        for name, kind in known.items()
+        for topic in kind.topics
+        if not kind.wanted and not TOPICS[topic].public_door
+    )
+
+
+def _type_of(record: Record) -> bytes | None:
+    for name, value in record.headers:
+        if name == "ce_type":
+            return value
+    return None
 
 
 def seal(
