@@ -121,7 +121,8 @@ def _of_the_customer(case: Case, contact: ContactReceived) -> bool:
         return True
     known = {(party.kind, party.value) for party in mine.parties if party.kind != "order"}
     if not known:
-        return case.contact.conversation_id == contact.contact.conversation_id
+        here, there = case.contact, contact.contact  # an id is a conversation's on its channel only
+        return (here.channel, here.conversation_id) == (there.channel, there.conversation_id)
     return any((party.kind, party.value) in known for party in theirs.parties)
 
 

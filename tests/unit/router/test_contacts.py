@@ -111,6 +111,16 @@ def test_who_knows_only_the_number_of_a_case_is_heard_and_told_nothing(state: st
     assert (decision.case.customer, decision.case.contact) == (case.customer, case.contact)
 
 
+def test_an_unknown_visitor_is_known_by_the_conversation_on_its_channel() -> None:
+    nobody = STRANGER.model_copy(update={"customer_id": derived_id("visitor"), "parties": ()})
+    case = a_case(state="assigned", agent_id="a-1", held_channel="chat", customer=nobody)
+    returned = nobody.model_copy(update={"customer_id": derived_id("the visitor again")})
+    for channel, customer in (("chat", returned), ("social", nobody)):
+        there = case.contact.model_copy(update={"channel": channel})
+        contact = words("more", joins=(case.case_id,), contact=there, customer=returned)
+        assert heard(contact, case)[0].case.customer == customer
+
+
 def test_a_customer_known_by_more_than_before_is_the_same_customer() -> None:
     known = STRANGER.model_copy(update={"customer_id": derived_id("older")})
     case = a_case(state="assigned", agent_id="a-1", held_channel="chat", customer=known)
