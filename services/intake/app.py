@@ -2,6 +2,7 @@
 
 from contracts.topics import CHANNELS
 from services.intake import storage
+from services.intake.domain.reading import READS
 from services.intake.handlers import WANTS, handler_of
 from services.runtime.lifecycle import wait
 from services.runtime.service import Service, ServiceContext
@@ -21,6 +22,7 @@ SERVICE = Service(
     name="intake",
     topics=(*(f"channel.{channel}" for channel in CHANNELS), "case.events"),
     wants=WANTS,
+    reads=READS,
     handler_of=handler_of,
     loops=(forget,),
 )

@@ -18,14 +18,15 @@ from contracts.policy import Policy
 from contracts.router import CaseEvent
 from services.intake import storage
 from services.intake.domain.incoming import Incoming, thread_keys
-from services.intake.domain.journal import HEARD, News, news_of
+from services.intake.domain.journal import News, news_of
+from services.intake.domain.reading import READS, Heard, heard
 from services.intake.domain.reception import Reception
 from services.intake.domain.scope import ConversationKey
 from services.intake.domain.state import Book
 from services.runtime.work import Handler, Outgoing, Received, Work
 
 WANTS: frozenset[type[Message]] = frozenset(
-    {ConversationStarted, MessageReceived, EmailReceived, ConversationEnded, CallbackRequested, *HEARD},
+    {ConversationStarted, MessageReceived, EmailReceived, ConversationEnded, CallbackRequested, *READS},
 )
 
 
@@ -34,11 +35,11 @@ def handler_of(policy: Policy) -> Handler:
     reception = Reception(policy)
 
     async def handle(work: Work) -> list[Outgoing]:
-        events = [item.message for item in work.received if isinstance(item.message, CaseEvent)]
+        events = [heard(item.message) for item in work.received if isinstance(item.message, Heard | CaseEvent)]
         if events:
             await _keep_journal(work, news_of(events))
-        heard = [item for item in work.received if isinstance(item.message, ChannelMessage)]
-        return await _receive(work, heard, reception) if heard else []
+        spoken = [item for item in work.received if isinstance(item.message, ChannelMessage)]
+        return await _receive(work, spoken, reception) if spoken else []
 
     return handle
 
@@ -49,16 +50,14 @@ async def _keep_journal(work: Work, news: News) -> None:
     await storage.open_surveys(work.connection, list(news.surveys.values()))
 
 
-async def _receive(work: Work, heard: Sequence[Received], reception: Reception) -> list[Outgoing]:
-    items = [_read(received, reception) for received in heard]
-    known = await _threads(work, items)
-    threads = dict(known)
-    items = [_threaded(item, threads) for item in items]
-    book = await _load(work, items, known, reception.policy)
+async def _receive(work: Work, spoken: Sequence[Received], reception: Reception) -> list[Outgoing]:
+    book = Book()
+    items = await _threaded(work, book, [_read(received, reception) for received in spoken])
+    await _load(work, book, items, reception.policy)
     before = _snapshot(book)
     said = [
         _outgoing(received, message)
-        for received, item in zip(heard, items, strict=True)
+        for received, item in zip(spoken, items, strict=True)
         for message in reception.receive(book, item, work.now)
     ]
     await storage.save(work.connection, book, before, work.now)
@@ -72,14 +71,19 @@ def _read(received: Received, reception: Reception) -> Incoming:
     return reception.read(message, received.message_id, received.cause, received.time)
 
 
-async def _threads(work: Work, items: Sequence[Incoming]) -> dict[str, ConversationKey]:
-    """Return the known conversations of the mails that these mails answer."""
-    mails = [item for item in items if item.mail is not None]
-    keys = sorted({key for item in mails if item.mail for key in thread_keys(item.mail)})
-    return await storage.thread_of(work.connection, keys)
+async def _threaded(work: Work, book: Book, items: list[Incoming]) -> list[Incoming]:
+    """Return the events, e-mails with the conversation they belong to; nothing is asked where there is no e-mail."""
+    mails = [item.mail for item in items if item.mail is not None]
+    if not mails:
+        return items
+    keys = sorted({key for mail in mails for key in thread_keys(mail)})
+    senders = sorted({mail.from_address for mail in mails if mail.from_address})
+    await storage.load_mail(work.connection, book, keys, senders, work.now)
+    threads = dict(book.threads)
+    return [_in_thread(item, threads) for item in items]
 
 
-def _threaded(item: Incoming, threads: dict[str, ConversationKey]) -> Incoming:
+def _in_thread(item: Incoming, threads: dict[str, ConversationKey]) -> Incoming:
     """Return a mail with the conversation of the nearest mail known; ``threads`` learns of it for those behind."""
     if item.mail is None or item.mail.automatic is not None:
         return item
@@ -90,17 +94,13 @@ def _threaded(item: Incoming, threads: dict[str, ConversationKey]) -> Incoming:
     return replace(item, conversation_id=conversation_id)
 
 
-async def _load(work: Work, items: Sequence[Incoming], threads: dict[str, ConversationKey], policy: Policy) -> Book:
+async def _load(work: Work, book: Book, items: Sequence[Incoming], policy: Policy) -> None:
     wanted = storage.Wanted(
         identifiers=frozenset(found for item in items for found in item.identifiers),
         conversations=frozenset(item.conversation_id for item in items),
         case_numbers=frozenset(item.token for item in items if item.token),
     )
-    book = await storage.load(work.connection, wanted, policy.classification, work.now)
-    book.threads = dict(threads)
-    senders = sorted({item.mail.from_address for item in items if item.mail and item.mail.from_address})
-    book.senders = await storage.sender_counts(work.connection, senders, work.now)
-    return book
+    await storage.load(work.connection, book, wanted, policy.classification, work.now)
 
 
 def _snapshot(book: Book) -> Book:

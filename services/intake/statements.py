@@ -1,104 +1,142 @@
 """Which SQL does intake run? Every statement has a name and a purpose."""
 
-LOAD_THREADS = """
--- The conversations of known mails.
-SELECT mail_id, conversation_id FROM mail_threads WHERE mail_id = ANY ($1::text[])
+LOAD_MAIL = """
+-- The conversations of known mails, and how many mails each sender sent lately.
+SELECT
+    ARRAY (SELECT ROW (mail_id, conversation_id) FROM mail_threads WHERE mail_id = ANY ($1::text[])) AS threads,
+    ARRAY (
+        SELECT ROW (address, sum(received)::integer) FROM mail_senders
+        WHERE address = ANY ($2::text[]) AND hour > $3 GROUP BY address
+    ) AS senders
 """
 
-LOAD_SENDERS = """
--- How many mails each sender sent lately.
-SELECT address, sum(received)::integer AS received FROM mail_senders
-WHERE address = ANY ($1::text[]) AND hour > $2 GROUP BY address
-"""
-
-LOAD_CONVERSATIONS = """
--- Conversations by id.
-SELECT conversation_id, version, channel, customer_id, contact_id, destination AS "to", language, agent_id, subject,
-       started_at, last_at, ended, greeted, prompted_at
-FROM conversations WHERE conversation_id = ANY ($1::text[])
-"""
-
-LOAD_PEOPLE = """
--- Everybody who goes by one of these identifiers or leads one of these conversations, with all who were merged
--- with them.
-WITH asked AS (
+LOAD = """
+-- Everything around these identifiers, conversations and case numbers: one row with a list of each kind.
+--
+-- People: who goes by one of the identifiers or leads one of the conversations, with all who were merged with them.
+-- Cases: of these people (open, or ended lately), of the conversations and with the numbers; and those merged into.
+-- Past: how many cases each had, and how many complaints lately. Surveys: those that still wait.
+WITH RECURSIVE asked AS (
     SELECT customer_id FROM identifiers
     JOIN unnest($1::text[], $2::text[]) AS a (kind, value) USING (kind, value)
     UNION
     SELECT customer_id FROM conversations WHERE conversation_id = ANY ($3::text[])
-), roots AS (
-    SELECT DISTINCT customers.root FROM customers JOIN asked USING (customer_id)
-)
-SELECT customer_id, root, created_at, name, language, time_zone, tier, churn_flag
-FROM customers WHERE root IN (SELECT root FROM roots)
-ORDER BY created_at, customer_id
-"""
-
-LOAD_IDENTIFIERS = """
--- All that these customers are known by, in the order in which it became known.
-SELECT kind, value, customer_id FROM identifiers WHERE customer_id = ANY ($1::uuid[])
-ORDER BY first_seen_at, kind, value
-"""
-
-LOAD_CASES = """
--- Cases of these customers (open, or ended lately), of these conversations and with these numbers; and those
--- merged into.
-WITH RECURSIVE of_customer AS (
-    SELECT c.* FROM unnest($1::uuid[]) AS a (customer_id)
+), people AS MATERIALIZED (
+    SELECT customer_id, root, created_at, name, language, time_zone, tier, churn_flag FROM customers
+    WHERE root IN (SELECT customers.root FROM customers JOIN asked USING (customer_id))
+), named AS (
+    SELECT c.case_id, c.merged_into FROM people
     CROSS JOIN LATERAL (
-        SELECT cases.* FROM cases
-        WHERE cases.customer_id = a.customer_id AND (cases.closed_at IS NULL OR cases.closed_at > $4)
-        ORDER BY cases.opened_at DESC LIMIT $5
+        SELECT case_id, merged_into FROM cases
+        WHERE cases.customer_id = people.customer_id AND (closed_at IS NULL OR closed_at > $5)
+        ORDER BY opened_at DESC LIMIT $8
     ) AS c
-), of_conversation AS (
-    SELECT c.* FROM unnest($2::text[]) AS a (conversation_id)
-    CROSS JOIN LATERAL (
-        SELECT cases.* FROM cases WHERE cases.conversation_id = a.conversation_id ORDER BY cases.opened_at DESC
-            LIMIT $5
-    ) AS c
-), found AS (
-    SELECT * FROM of_customer UNION SELECT * FROM of_conversation
-    UNION SELECT * FROM cases WHERE case_number = ANY ($3::text[])
-), merged AS (
-    SELECT merged_into FROM found WHERE merged_into IS NOT NULL
     UNION
-    SELECT cases.merged_into FROM merged JOIN cases ON cases.case_id = merged.merged_into
-    WHERE cases.merged_into IS NOT NULL
+    SELECT c.case_id, c.merged_into FROM unnest($3::text[]) AS a (conversation_id)
+    CROSS JOIN LATERAL (
+        SELECT case_id, merged_into FROM cases WHERE cases.conversation_id = a.conversation_id
+        ORDER BY opened_at DESC LIMIT $8
+    ) AS c
+    UNION
+    SELECT case_id, merged_into FROM cases WHERE case_number = ANY ($4::text[])
+), found AS (
+    SELECT case_id, merged_into FROM named
+    UNION
+    SELECT cases.case_id, cases.merged_into FROM found JOIN cases ON cases.case_id = found.merged_into
 )
-SELECT case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state,
-    version,
-       order_no, closed_at, outcome, merged_into, primary_of, subject_slot FROM found
-UNION
-SELECT case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state,
-    version,
-       order_no, closed_at, outcome, merged_into, primary_of, subject_slot FROM cases
-WHERE case_id IN (SELECT merged_into FROM merged)
-ORDER BY opened_at, case_id
+SELECT
+    ARRAY (
+        SELECT ROW (conversation_id, channel, customer_id, contact_id, started_at, last_at, version, destination,
+            language, agent_id, subject, ended, greeted, prompted_at)
+        FROM conversations WHERE conversation_id = ANY ($3::text[])
+    ) AS conversations,
+    ARRAY (
+        SELECT ROW (customer_id, root, created_at, name, language, time_zone, tier, churn_flag)
+        FROM people ORDER BY created_at, customer_id
+    ) AS people,
+    ARRAY (
+        SELECT ROW (kind, value, customer_id) FROM identifiers JOIN people USING (customer_id)
+        ORDER BY first_seen_at, kind, value
+    ) AS identifiers,
+    ARRAY (
+        SELECT ROW (case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety,
+            opened_at, state, version, order_no, closed_at, outcome, cases.merged_into, primary_of, subject_slot)
+        FROM cases JOIN found USING (case_id) ORDER BY opened_at, case_id
+    ) AS cases,
+    ARRAY (
+        SELECT ROW (customer_id, count(*)::integer,
+            (count(*) FILTER (WHERE scenario = 'complaint' AND opened_at > $6))::integer)
+        FROM cases JOIN people USING (customer_id) GROUP BY customer_id
+    ) AS past,
+    ARRAY (
+        SELECT ROW (survey_id, case_id, customer_id, conversation_id, channel, sent_at, expires_at) FROM surveys
+        WHERE (customer_id = ANY (ARRAY (SELECT customer_id FROM people)) OR conversation_id = ANY ($3::text[]))
+            AND expires_at > $7
+        ORDER BY sent_at
+    ) AS surveys
 """
 
-COUNT_PAST = """
--- How many cases these customers had, and how many complaints lately.
-SELECT customer_id, count(*)::integer AS cases,
-       (count(*) FILTER (WHERE scenario = 'complaint' AND opened_at > $2))::integer AS complaints
-FROM cases WHERE customer_id = ANY ($1::uuid[]) GROUP BY customer_id
+SAVE = """
+-- What a batch changed, and how much of it was taken: less than was given means that somebody else was first.
+--
+-- People: new ones, and what became known about old ones. Identifiers belong to whoever is first. Conversations: new
+-- ones, and changed ones of which nobody else wrote a newer version. Cases are proposals; the unique keys let one of
+-- two rivals through. The lists are counted, and so written, from top to bottom: everybody takes locks in this order.
+WITH people AS (
+    INSERT INTO customers (customer_id, root, created_at, name, language, time_zone)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[])
+    ON CONFLICT (customer_id) DO UPDATE SET
+        root = CASE WHEN excluded.root = excluded.customer_id THEN customers.root ELSE excluded.root END,
+        name = excluded.name, language = excluded.language, time_zone = excluded.time_zone
+    RETURNING 1
+), known AS (
+    INSERT INTO identifiers (kind, value, customer_id, first_seen_at)
+    SELECT kind, value, customer_id, $10 FROM unnest($7::text[], $8::text[], $9::uuid[]) AS a (kind, value, customer_id)
+    ON CONFLICT DO NOTHING RETURNING 1
+), talks AS (
+    INSERT INTO conversations (
+        conversation_id, channel, customer_id, contact_id, started_at, last_at, version, destination, language,
+        agent_id, subject, ended, greeted, prompted_at)
+    SELECT conversation_id, channel, customer_id, contact_id, started_at, last_at, version + 1, destination, language,
+        agent_id, subject, ended, greeted, prompted_at
+    FROM unnest($11::text[], $12::text[], $13::uuid[], $14::uuid[], $15::timestamptz[], $16::timestamptz[],
+        $17::bigint[], $18::text[], $19::text[], $20::text[], $21::text[], $22::boolean[], $23::boolean[],
+        $24::timestamptz[])
+        AS a (conversation_id, channel, customer_id, contact_id, started_at, last_at, version, destination, language,
+            agent_id, subject, ended, greeted, prompted_at)
+    ON CONFLICT (conversation_id) DO UPDATE SET
+        version = excluded.version, customer_id = excluded.customer_id, contact_id = excluded.contact_id,
+        last_at = excluded.last_at, destination = excluded.destination, language = excluded.language,
+        agent_id = excluded.agent_id, subject = excluded.subject, ended = excluded.ended, greeted = excluded.greeted,
+        prompted_at = excluded.prompted_at
+    WHERE conversations.version = excluded.version - 1
+    RETURNING 1
+), proposed AS (
+    INSERT INTO cases (
+        case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state,
+        version, order_no, primary_of, subject_slot)
+    SELECT * FROM unnest(
+        $25::uuid[], $26::text[], $27::uuid[], $28::text[], $29::text[], $30::text[], $31::text[], $32::boolean[],
+        $33::timestamptz[], $34::text[], $35::bigint[], $36::text[], $37::text[], $38::text[])
+    ON CONFLICT DO NOTHING RETURNING 1
+)
+SELECT (SELECT count(*) FROM people) + (SELECT count(*) FROM known) + (SELECT count(*) FROM talks)
+    + (SELECT count(*) FROM proposed) AS taken
 """
 
-LOAD_SURVEYS = """
--- Surveys that still wait for these customers.
-SELECT survey_id, case_id, customer_id, conversation_id, channel, sent_at, expires_at FROM surveys
-WHERE (customer_id = ANY ($1::uuid[]) OR conversation_id = ANY ($2::text[])) AND expires_at > $3
-ORDER BY sent_at
-"""
-
-SAVE_PEOPLE = """
--- New customers, and what became known about old ones.
-INSERT INTO customers (customer_id, root, created_at, name, language, time_zone, tier, churn_flag)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[],
-    $8::boolean[])
-ON CONFLICT (customer_id) DO UPDATE SET
-    root = CASE WHEN excluded.root = excluded.customer_id THEN customers.root ELSE excluded.root END, name =
-        excluded.name, language = excluded.language, time_zone = excluded.time_zone
-RETURNING customer_id
+SAVE_MAIL = """
+-- Mails belong to the conversation that is first; mails are counted by sender and hour.
+WITH threads AS (
+    INSERT INTO mail_threads (mail_id, conversation_id) SELECT * FROM unnest($1::text[], $2::text[])
+    ON CONFLICT DO NOTHING RETURNING 1
+), senders AS (
+    INSERT INTO mail_senders (address, hour, received)
+    SELECT address, date_trunc('hour', $5::timestamptz), received
+    FROM unnest($3::text[], $4::integer[]) AS a (address, received)
+    ON CONFLICT (address, hour) DO UPDATE SET received = mail_senders.received + excluded.received
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM threads) + (SELECT count(*) FROM senders) AS taken
 """
 
 LOCK_PEOPLE = """
@@ -106,67 +144,10 @@ LOCK_PEOPLE = """
 SELECT customer_id, root FROM customers WHERE customer_id = ANY ($1::uuid[]) ORDER BY customer_id FOR UPDATE
 """
 
-ADD_IDENTIFIERS = """
--- Identifiers belong to whoever is first.
-INSERT INTO identifiers (kind, value, customer_id, first_seen_at)
-SELECT kind, value, customer_id, $4 FROM unnest($1::text[], $2::text[], $3::uuid[]) AS a (kind, value, customer_id)
-ON CONFLICT DO NOTHING RETURNING kind
-"""
-
 ADD_MERGE = """
 -- Write down that two customers are one.
 INSERT INTO customer_merges (merge_id, survivor, merged, moved, cause, merged_at) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT DO NOTHING
-"""
-
-SAVE_CONVERSATIONS = """
--- New conversations, and changed ones of which nobody else wrote a newer version.
-INSERT INTO conversations (
-    conversation_id, channel, customer_id, contact_id, started_at, last_at, version, destination, language, agent_id,
-    subject, ended, greeted, prompted_at)
-SELECT conversation_id, channel, customer_id, contact_id, started_at, last_at, version + 1, destination, language,
-    agent_id,
-       subject, ended, greeted, prompted_at
-FROM unnest(
-    $1::text[], $2::text[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::timestamptz[], $7::bigint[], $8::text[],
-    $9::text[], $10::text[], $11::text[], $12::boolean[], $13::boolean[], $14::timestamptz[])
-    AS a (conversation_id, channel, customer_id, contact_id, started_at, last_at, version, destination, language,
-        agent_id,
-          subject, ended, greeted, prompted_at)
-ON CONFLICT (conversation_id) DO UPDATE SET
-    version = excluded.version, customer_id = excluded.customer_id, contact_id = excluded.contact_id,
-    last_at = excluded.last_at, destination = excluded.destination, language = excluded.language,
-    agent_id = excluded.agent_id, subject = excluded.subject, ended = excluded.ended, greeted = excluded.greeted,
-    prompted_at = excluded.prompted_at
-WHERE conversations.version = excluded.version - 1
-RETURNING conversation_id
-"""
-
-ADD_THREADS = """
--- Mails belong to the conversation that is first.
-INSERT INTO mail_threads (mail_id, conversation_id) SELECT * FROM unnest($1::text[], $2::text[])
-ON CONFLICT DO NOTHING RETURNING mail_id
-"""
-
-ADD_CASES = """
--- Proposed cases; the unique keys let one of two rivals through.
-INSERT INTO cases (
-    case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state,
-        version,
-    order_no, closed_at, outcome, merged_into, primary_of, subject_slot)
-SELECT * FROM unnest(
-    $1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[],
-        $9::timestamptz[],
-    $10::text[], $11::bigint[], $12::text[], $13::timestamptz[], $14::text[], $15::uuid[], $16::text[], $17::text[])
-ON CONFLICT DO NOTHING RETURNING case_id
-"""
-
-COUNT_SENDERS = """
--- Count mails by sender and hour.
-INSERT INTO mail_senders (address, hour, received)
-SELECT address, date_trunc('hour', $3::timestamptz), received FROM unnest($1::text[], $2::integer[]) AS a (address,
-    received)
-ON CONFLICT (address, hour) DO UPDATE SET received = mail_senders.received + excluded.received
 """
 
 APPLY_JOURNAL = """

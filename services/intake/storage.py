@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
+import asyncpg
+
 from contracts.policy.classification import ClassificationPolicy
 from services.intake import statements as sql
 from services.intake.domain.journal import CaseChange
@@ -21,6 +23,14 @@ from services.intake.domain.state import (
 from services.runtime.database import Connection
 from services.runtime.errors import TransientError
 
+PERSON_COLUMNS = ("customer_id", "root", "created_at", "name", "language", "time_zone")
+CONVERSATION_COLUMNS = tuple(column.name for column in fields(Conversation))
+CASE_COLUMNS = (
+    "case_id", "case_number", "customer_id", "conversation_id", "category", "scenario", "severity", "safety",
+    "opened_at", "state", "version", "order_no", "primary_of", "subject_slot",
+)  # fmt: skip
+CHANGE_COLUMNS = tuple(column.name for column in fields(CaseChange))
+SURVEY_COLUMNS = tuple(column.name for column in fields(OpenSurvey))
 HISTORY_MAX = 50
 """So many cases of one customer are looked at; the rest is counted."""
 
@@ -34,127 +44,125 @@ class Wanted:
     case_numbers: frozenset[str] = frozenset()
 
 
-async def thread_of(connection: Connection, mail_ids: Sequence[str]) -> dict[str, ConversationKey]:
-    """Return the conversations of known mails."""
-    if not mail_ids:
-        return {}
-    return {row["mail_id"]: row["conversation_id"] for row in await connection.fetch(sql.LOAD_THREADS, mail_ids)}
+async def load_mail(
+    connection: Connection,
+    book: Book,
+    mail_ids: Sequence[str],
+    senders: Sequence[str],
+    now: datetime,
+) -> None:
+    """Read into the book where known mails belong, and how many mails each sender sent since the last full hour."""
+    row = await connection.fetchrow(sql.LOAD_MAIL, mail_ids, senders, now - timedelta(hours=1))
+    if row is not None:
+        book.threads = dict(row["threads"])
+        book.senders = dict(row["senders"])
 
 
-async def sender_counts(connection: Connection, addresses: Sequence[str], now: datetime) -> dict[str, int]:
-    """Return how many mails each sender sent within the last hour, from one full hour to the next."""
-    if not addresses:
-        return {}
-    rows = await connection.fetch(sql.LOAD_SENDERS, addresses, now - timedelta(hours=1))
-    return {row["address"]: row["received"] for row in rows}
-
-
-async def load(connection: Connection, wanted: Wanted, policy: ClassificationPolicy, now: datetime) -> Book:
-    """Return what is known about these conversations and customers."""
-    book = Book()
+async def load(
+    connection: Connection,
+    book: Book,
+    wanted: Wanted,
+    policy: ClassificationPolicy,
+    now: datetime,
+) -> None:
+    """Read into the book what is known about these conversations and customers."""
     identifiers = sorted(wanted.identifiers)
-    kinds, values = [kind for kind, _ in identifiers], [value for _, value in identifiers]
-    conversations = sorted(wanted.conversations)
-    for row in await connection.fetch(sql.LOAD_CONVERSATIONS, conversations):
-        book.conversations[row["conversation_id"]] = Conversation(**row)
-    for row in await connection.fetch(sql.LOAD_PEOPLE, kinds, values, conversations):
-        book.add_person(Person(**row))
-    people = sorted(book.people)
-    for row in await _of(connection, sql.LOAD_IDENTIFIERS, people):
-        book.add_identifier((row["kind"], row["value"]), row["customer_id"])
-    since = now - timedelta(seconds=max(policy.identity.repeat_window_seconds, policy.threading.reopen_window_seconds))
-    cases = await connection.fetch(
-        sql.LOAD_CASES,
-        people,
-        conversations,
+    remembered = max(policy.identity.repeat_window_seconds, policy.threading.reopen_window_seconds)
+    row = await connection.fetchrow(
+        sql.LOAD,
+        [kind for kind, _ in identifiers],
+        [value for _, value in identifiers],
+        sorted(wanted.conversations),
         sorted(wanted.case_numbers),
-        since,
+        now - timedelta(seconds=remembered),
+        now - timedelta(seconds=policy.identity.at_risk_window_seconds),
+        now,
         HISTORY_MAX,
     )
-    for row in cases:
-        book.add_case(KnownCase(**row))
-    complaints_since = now - timedelta(seconds=policy.identity.at_risk_window_seconds)
-    for row in await _of(connection, sql.COUNT_PAST, people, complaints_since):
-        book.past[row["customer_id"]] = Past(row["cases"], row["complaints"])
-    for row in await connection.fetch(sql.LOAD_SURVEYS, people, conversations, now):
-        book.surveys[row["survey_id"]] = OpenSurvey(**row)
-    return book
+    if row is not None:
+        _fill(book, row)
 
 
-async def _of(connection: Connection, statement: str, people: Sequence[object], *more: object) -> Sequence[Any]:
-    """Return what a statement says of these people; of nobody it is not asked."""
-    return await connection.fetch(statement, people, *more) if people else ()
+def _fill(book: Book, row: asyncpg.Record) -> None:
+    """Read one list after the other; the statement names the columns in the order of the classes' fields."""
+    for person in row["people"]:
+        book.add_person(Person(*person))
+    for kind, value, customer_id in row["identifiers"]:
+        book.add_identifier((kind, value), customer_id)
+    for case in row["cases"]:
+        book.add_case(KnownCase(*case))
+    book.conversations = {each[0]: Conversation(*each) for each in row["conversations"]}
+    book.past = {customer_id: Past(*counts) for customer_id, *counts in row["past"]}
+    book.surveys = {each[0]: OpenSurvey(*each) for each in row["surveys"]}
 
 
 async def save(connection: Connection, book: Book, before: Book, now: datetime) -> None:
     """Write what changed; :class:`TransientError` when another transaction was first and must be seen."""
-    await _see_that_nobody_merged(connection, book, before)
+    if book.merges:
+        await _merge(connection, book, before, now)
     people = _changed(book.people, before.people)
-    await _many(connection, sql.SAVE_PEOPLE, people, Person)
-    identifiers = sorted(item for item in book.identifiers if item not in before.identifiers)
-    await _once(
-        connection,
-        sql.ADD_IDENTIFIERS,
-        len(identifiers),
-        [kind for kind, _ in identifiers],
-        [value for _, value in identifiers],
-        [book.identifiers[item] for item in identifiers],
-        now,
-    )
-    for merge in book.merges:
-        await connection.execute(
-            sql.ADD_MERGE,
-            merge.merge_id,
-            merge.survivor,
-            merge.merged,
-            list(merge.moved),
-            merge.cause,
-            now,
-        )
+    identifiers = sorted(item for item in book.identifiers.items() if item[0] not in before.identifiers)
     conversations = _changed(book.conversations, before.conversations)
-    saved = await _many(connection, sql.SAVE_CONVERSATIONS, conversations, Conversation)
-    _all_saved(saved, len(conversations))
-    threads = sorted(item for item in book.threads.items() if item[0] not in before.threads)
-    await _once(
-        connection,
-        sql.ADD_THREADS,
-        len(threads),
-        [mail for mail, _ in threads],
-        [thread for _, thread in threads],
-    )
     cases = _changed(book.cases, before.cases)
-    _all_saved(await _many(connection, sql.ADD_CASES, cases, KnownCase), len(cases))
+    given = len(people) + len(identifiers) + len(conversations) + len(cases)
+    if given:
+        taken = await connection.fetchval(
+            sql.SAVE,
+            *_columns(people, PERSON_COLUMNS),
+            [kind for (kind, _), _ in identifiers],
+            [value for (_, value), _ in identifiers],
+            [customer_id for _, customer_id in identifiers],
+            now,
+            *_columns(conversations, CONVERSATION_COLUMNS),
+            *_columns(cases, CASE_COLUMNS),
+        )
+        _all_taken(taken, given)
+    await _save_mail(connection, book, before, now)
+
+
+async def _save_mail(connection: Connection, book: Book, before: Book, now: datetime) -> None:
+    threads = sorted(item for item in book.threads.items() if item[0] not in before.threads)
     counted = sorted(
         (address, total - before.senders.get(address, 0))
         for address, total in book.senders.items()
         if total != before.senders.get(address, 0)
     )
-    if counted:
-        await connection.execute(
-            sql.COUNT_SENDERS, [address for address, _ in counted], [added for _, added in counted], now
+    if threads or counted:
+        taken = await connection.fetchval(
+            sql.SAVE_MAIL,
+            [mail for mail, _ in threads],
+            [thread for _, thread in threads],
+            [address for address, _ in counted],
+            [added for _, added in counted],
+            now,
         )
+        _all_taken(taken, len(threads) + len(counted))
 
 
-async def _see_that_nobody_merged(connection: Connection, book: Book, before: Book) -> None:
+async def _merge(connection: Connection, book: Book, before: Book, now: datetime) -> None:
+    """Write the merges down, unless somebody else merged one of these customers meanwhile."""
     touched = {customer for merge in book.merges for customer in (merge.survivor, *merge.moved)}
     known = sorted(touched & before.people.keys())
     if known:
         rows = await connection.fetch(sql.LOCK_PEOPLE, known)
-        _all_saved(sum(row["root"] == before.people[row["customer_id"]].root for row in rows), len(known))
+        _all_taken(sum(row["root"] == before.people[row["customer_id"]].root for row in rows), len(known))
+    for merge in book.merges:
+        moved = list(merge.moved)
+        await connection.execute(sql.ADD_MERGE, merge.merge_id, merge.survivor, merge.merged, moved, merge.cause, now)
 
 
 async def apply_journal(connection: Connection, changes: Sequence[CaseChange]) -> None:
     """Bring the index of cases up to the journal; what is older than what is known changes nothing."""
     if changes:
         ordered = sorted(changes, key=lambda change: change.case_id)
-        await connection.execute(sql.APPLY_JOURNAL, *_columns(ordered, CaseChange))
+        await connection.execute(sql.APPLY_JOURNAL, *_columns(ordered, CHANGE_COLUMNS))
 
 
 async def open_surveys(connection: Connection, surveys: Sequence[OpenSurvey]) -> None:
     """Remember surveys that were sent."""
     if surveys:
         ordered = sorted(surveys, key=lambda survey: survey.survey_id)
-        await connection.execute(sql.ADD_SURVEYS, *_columns(ordered, OpenSurvey))
+        await connection.execute(sql.ADD_SURVEYS, *_columns(ordered, SURVEY_COLUMNS))
 
 
 async def end_surveys(connection: Connection, case_ids: Sequence[object]) -> None:
@@ -174,21 +182,11 @@ def _changed(now: dict[Any, Any], before: dict[Any, Any]) -> list[Any]:
     return [now[key] for key in sorted(now) if before.get(key) != now[key]]
 
 
-def _columns(rows: Sequence[object], kind: type) -> list[list[Any]]:
-    return [[getattr(row, column.name) for row in rows] for column in fields(kind)]
+def _columns(rows: Sequence[object], names: Sequence[str]) -> list[list[Any]]:
+    return [[getattr(row, name) for row in rows] for name in names]
 
 
-async def _many(connection: Connection, statement: str, rows: Sequence[Any], kind: type) -> int:
-    """Run a statement that takes one array per field of the rows, and return how many rows it took."""
-    return len(await connection.fetch(statement, *_columns(rows, kind))) if rows else 0
-
-
-async def _once(connection: Connection, statement: str, expected: int, *columns: object) -> None:
-    if expected:
-        _all_saved(len(await connection.fetch(statement, *columns)), expected)
-
-
-def _all_saved(saved: int, expected: int) -> None:
+def _all_taken(taken: int, given: int) -> None:
     """Notice that a unique key or a version said no: another transaction was first, and the batch must see its work."""
-    if saved != expected:
+    if taken != given:
         raise TransientError("another transaction understood the same conversation or customer first")

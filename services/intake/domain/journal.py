@@ -1,51 +1,34 @@
 """What does the public journal tell intake: which cases are open, and which surveys wait for an answer?"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from contracts.router import (
-    CaseClosed,
-    CaseEvent,
-    CaseInformationReceived,
-    CaseInformationRequested,
-    CaseMarkedSpam,
-    CaseMerged,
-    CaseOpened,
-    CaseReclassified,
-    CaseReopened,
-    CaseResolved,
+from services.intake.domain.reading import (
+    Closed,
+    Heard,
+    Judged,
+    MarkedSpam,
+    Merged,
+    Opened,
+    Reclassified,
+    Reopened,
     SurveyAnswered,
     SurveySent,
 )
 from services.intake.domain.scope import ConversationKey, scoped
 from services.intake.domain.state import OpenSurvey
 
-HEARD: tuple[type[CaseEvent], ...] = (
-    CaseOpened,
-    CaseReclassified,
-    CaseInformationRequested,
-    CaseInformationReceived,
-    CaseResolved,
-    CaseReopened,
-    CaseClosed,
-    CaseMerged,
-    CaseMarkedSpam,
-    SurveySent,
-    SurveyAnswered,
-)
-"""The events that matter to intake."""
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CaseChange:
-    """News of one case; absent fields stay as they are known."""
+    """News of one case, added up event by event; absent fields stay as they are known."""
 
     case_id: UUID
     version: int
     state: str
-    case_number: str
+    case_number: str | None = None
     customer_id: UUID | None = None
     """Present when the case was opened with this news, so that a case nobody here proposed becomes known."""
     conversation_id: ConversationKey | None = None
@@ -71,58 +54,57 @@ class News:
     """Cases whose earlier surveys are answered or withdrawn."""
 
 
-def news_of(events: Iterable[CaseEvent]) -> News:
+def news_of(events: Iterable[Heard]) -> News:
     """Fold events, in order per case, into what they change."""
     news = News()
     for event in events:
-        if isinstance(event, SurveySent):
-            news.surveys[event.case_id] = _survey(event)
-            continue
-        if isinstance(event, SurveyAnswered | CaseReopened):
-            news.surveys.pop(event.case_id, None)
-            news.settled.add(event.case_id)
-        if not isinstance(event, SurveyAnswered):
-            news.cases[event.case_id] = _changed(news.cases.get(event.case_id), event)
+        match event:
+            case SurveySent():
+                news.surveys[event.case_id] = _survey(event)
+            case SurveyAnswered():
+                _settle(news, event.case_id)
+            case _:
+                if isinstance(event, Reopened):
+                    _settle(news, event.case_id)
+                _change(news, event)
     return news
 
 
-def _changed(known: CaseChange | None, event: CaseEvent) -> CaseChange:
-    base = known or CaseChange(event.case_id, event.version, event.state, event.case_number)
-    change = replace(base, version=event.version, state=event.state)
-    if isinstance(event, CaseOpened):
-        return _opened(change, event)
-    if isinstance(event, CaseReclassified):
-        judged = event.classification
-        return replace(
-            change,
-            category=judged.category,
-            scenario=judged.scenario,
-            severity=judged.severity,
-            safety=judged.safety,
-        )
-    if isinstance(event, CaseClosed | CaseMerged | CaseMarkedSpam):
-        return replace(
-            change,
-            closed_at=event.occurred_at,
-            outcome=event.outcome if isinstance(event, CaseClosed) else event.state,
-            merged_into=event.into_case_id if isinstance(event, CaseMerged) else None,
-        )
-    return replace(change, closed_at=None, outcome=None, merged_into=None)
+def _settle(news: News, case_id: UUID) -> None:
+    news.surveys.pop(case_id, None)
+    news.settled.add(case_id)
 
 
-def _opened(change: CaseChange, event: CaseOpened) -> CaseChange:
-    judged = event.demand.classification
-    return replace(
-        change,
-        customer_id=event.customer.customer_id,
-        conversation_id=scoped(event.contact.channel, event.contact.conversation_id),
-        category=judged.category,
-        scenario=judged.scenario,
-        severity=judged.severity,
-        safety=judged.safety,
-        opened_at=event.occurred_at,
-        order_no=event.demand.facts.get("order_no"),
-    )
+def _change(news: News, event: Heard) -> None:
+    change = news.cases.get(event.case_id)
+    if change is None:
+        change = news.cases[event.case_id] = CaseChange(event.case_id, event.version, event.state)
+    change.version, change.state = event.version, event.state
+    match event:
+        case Opened():
+            _open(change, event)
+        case Reclassified():
+            _judge(change, event.classification)
+        case Closed() | Merged() | MarkedSpam():
+            change.closed_at = event.occurred_at
+            change.outcome = event.outcome if isinstance(event, Closed) else event.state
+            change.merged_into = event.into_case_id if isinstance(event, Merged) else None
+        case _:
+            change.closed_at = change.outcome = change.merged_into = None
+
+
+def _open(change: CaseChange, event: Opened) -> None:
+    change.case_number = event.case_number
+    change.customer_id = event.customer.customer_id
+    change.conversation_id = scoped(event.contact.channel, event.contact.conversation_id)
+    change.opened_at = event.occurred_at
+    change.order_no = event.demand.facts.get("order_no")
+    _judge(change, event.demand.classification)
+
+
+def _judge(change: CaseChange, judged: Judged) -> None:
+    change.category, change.scenario = judged.category, judged.scenario
+    change.severity, change.safety = judged.severity, judged.safety
 
 
 def _survey(event: SurveySent) -> OpenSurvey:
