@@ -1,5 +1,6 @@
 """Which sections does a policy pack have?"""
 
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -53,7 +54,7 @@ class Policy(Section):
         messages.lint(info.data.get("languages", ()), vocabulary.milestones if vocabulary else ())
         return messages
 
-    @property
+    @cached_property
     def ref(self) -> PolicyRef:
-        """Return how messages name this pack."""
+        """How messages name this pack: every one of them does."""
         return PolicyRef(name=self.name, version=self.version)

@@ -1,7 +1,7 @@
 """Which command is allowed in which state of a case, and what decides it? The transition table."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from contracts import desk
@@ -78,7 +78,7 @@ def decide_command(case: Case, command: desk.Command, occasion: Occasion, view: 
     outcome = _standing_refusal(case, command) or TABLE[type(command)].decide(case, command, occasion, view)
     if isinstance(outcome, Refusal):
         return rejected(case, command.type, outcome, occasion)
-    return replace(outcome, case=evolve(outcome.case, worked_at=occasion.now))
+    return Decision(evolve(outcome.case, worked_at=occasion.now), outcome.entries, outcome.others)
 
 
 def _standing_refusal(case: Case, command: desk.Command) -> Refusal | None:

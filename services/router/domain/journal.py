@@ -1,7 +1,7 @@
 """How does a decision about a case become the next entry of its journal?"""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -58,7 +58,7 @@ class Decision:
     def then(self, step: Callable[[Case], "Decision"]) -> "Decision":
         """Decide the next step on the case as it is now, and tell both."""
         after = step(self.case)
-        return replace(after, entries=self.entries + after.entries, others=self.others + after.others)
+        return Decision(after.case, self.entries + after.entries, self.others + after.others)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,8 +52,8 @@ FROM unnest(
 )
 ON CONFLICT (case_id) DO NOTHING
 """
-UPDATE = """
--- cases.update: cases that this transaction has locked
+QUEUED = """
+-- cases.queued: cases that this transaction has locked and that stand in a queue now
 WITH marked AS (
     INSERT INTO snapshots_due (case_id, since) SELECT unnest($1::uuid[]), $18 ON CONFLICT DO NOTHING
 )
@@ -70,6 +70,20 @@ FROM unnest(
     case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
     band_ceiling, queued_at, worked_at, needs, body
 )
+WHERE cases.case_id = new.case_id
+"""
+UPDATE = """
+-- cases.update: cases that this transaction has locked and that stand in no queue; what ranked them there stays
+WITH marked AS (
+    INSERT INTO snapshots_due (case_id, since) SELECT unnest($1::uuid[]), $10 ON CONFLICT DO NOTHING
+)
+UPDATE cases SET
+    version = new.version, state = new.state, queue = NULL, holder = new.holder, channel = new.channel,
+    units = new.units, agent_id = new.agent_id, worked_at = new.worked_at, needs = NULL, body = new.body
+FROM unnest(
+    $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::timestamptz[],
+    $9::bytea[]
+) AS new (case_id, version, state, holder, channel, units, agent_id, worked_at, body)
 WHERE cases.case_id = new.case_id
 """
 
@@ -109,41 +123,73 @@ async def save(
 
     ``TransientError`` when another transaction opened one of the new ones meanwhile.
     """
-    for statement, cases in (
-        (INSERT, [case for case in changed if case.case_id not in known]),
-        (UPDATE, [case for case in changed if case.case_id in known]),
+    new, queued, others = _sorted(changed, known)
+    for statement, rows in (
+        (INSERT, [_queued_row(case, policy, traces.get(case.case_id)) for case in new]),
+        (QUEUED, [_queued_row(case, policy, traces.get(case.case_id)) for case in queued]),
+        (UPDATE, [_row(case, policy) for case in others]),
     ):
-        if cases:
-            rows = [_row(case, policy, traces.get(case.case_id)) for case in cases]
+        if rows:
             status = await connection.execute(statement, *map(list, zip(*rows, strict=True)), now)
             if int(status.rsplit(" ", 1)[-1]) != len(rows):
                 raise TransientError("another transaction opened one of these cases")
 
 
-def _row(case: Case, policy: Policy, traceparent: str | None) -> tuple[object, ...]:
+def _sorted(changed: Iterable[Case], known: Container[UUID]) -> tuple[list[Case], list[Case], list[Case]]:
+    """Return those of these cases that are new, that stand in a queue, and the others."""
+    new: list[Case] = []
+    queued: list[Case] = []
+    others: list[Case] = []
+    for case in changed:
+        if case.case_id not in known:
+            new.append(case)
+        elif case.state == "queued":
+            queued.append(case)
+        else:
+            others.append(case)
+    return new, queued, others
+
+
+def _row(case: Case, policy: Policy) -> tuple[object, ...]:
     taken = burden(case, policy.routing.capacity)
-    standing = rank(case, policy.routing.priority)
-    floor, ceiling = band_limits(case.priority.band, policy.routing.priority)
     channel = taken.channel if taken else case.contact.channel
-    queued = case.state == "queued"
     return (
         case.case_id,
         case.version,
         case.state,
-        case.department if queued else None,
         taken.agent_id if taken else None,
         channel,
         taken.units if taken else policy.routing.capacity.units[channel],
         case.agent_id,
+        case.worked_at,
+        bodies.write(case),
+    )
+
+
+def _queued_row(case: Case, policy: Policy, traceparent: str | None) -> tuple[object, ...]:
+    """Return the whole row: by these columns the case is found, ranked and matched while it waits."""
+    case_id, version, state, holder, channel, units, agent_id, worked_at, body = _row(case, policy)
+    standing = rank(case, policy.routing.priority)
+    floor, ceiling = band_limits(case.priority.band, policy.routing.priority)
+    queued = case.state == "queued"
+    return (
+        case_id,
+        version,
+        state,
+        case.department if queued else None,
+        holder,
+        channel,
+        units,
+        agent_id,
         standing.points,
         standing.target_seconds,
         standing.aged_from,
         floor,
         ceiling,
         case.queued_at,
-        case.worked_at,
+        worked_at,
         _needs(case, traceparent) if queued else None,
-        bodies.write(case),
+        body,
     )
 
 
