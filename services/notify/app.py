@@ -6,6 +6,7 @@ from contracts.policy import Policy
 from services.notify.channels.receipts import routes
 from services.notify.handlers import WANTS, handler_of
 from services.notify.handlers.dispatch import dispatch
+from services.notify.reading import reads
 from services.notify.settings import NotifySettings
 from services.runtime.service import Service, ServiceContext
 from services.runtime.work import Handler
@@ -25,6 +26,7 @@ def service() -> Service:
         name="notify",
         topics=("case.events", "followups", "contacts", "channel.receipts"),
         wants=WANTS,
+        reads=reads(),
         handler_of=handler,
         settings=NotifySettings,
         loops=(dispatcher,),

@@ -1,6 +1,8 @@
 """What does notify need to remember of a case to be able to write to its customer later?"""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from contracts.router import (
@@ -13,13 +15,20 @@ from contracts.router import (
     CaseReclassified,
     CaseReopened,
 )
-from contracts.values import CaseState, Classification
+from contracts.values import CaseState, Classification, Contact, Party
 from services.notify.domain.recipients import Recipient, recipient_of
 
 AT_WORK: frozenset[CaseState] = frozenset(
     {"new", "queued", "offered", "assigned", "waiting_customer", "waiting_department"},
 )
+ASSIGNED: frozenset[CaseState] = frozenset({"assigned"})
+WAITING: frozenset[CaseState] = frozenset({"waiting_customer"})
+SOLVED: frozenset[CaseState] = frozenset({"solved"})
+CLOSED: frozenset[CaseState] = frozenset({"closed"})
+OVER: frozenset[CaseState] = SOLVED | CLOSED
 UNATTENDED: frozenset[CaseState] = frozenset({"new", "queued", "offered"})
+Learned = dict[str, Any]
+"""New values of a case's fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +55,9 @@ def remembered(case: Case | None, event: CaseEvent) -> Case | None:
         return _opened(event)
     if case is None:
         return None
-    known = replace(case, version=event.version, state=event.state)
-    if isinstance(event, CaseContactAttached | CaseInformationReceived):
-        return replace(known, recipient=_followed(known.recipient, event))
-    return _learned(known, event)
-
-
-def _learned(case: Case, event: CaseEvent) -> Case:
-    match event:
-        case CaseInformationRequested():
-            return replace(case, asked=event.fields)
-        case CaseProgressed():
-            return replace(case, step=event.told_customer or event.step)
-        case CaseReclassified():
-            return replace(case, urgent=_urgent(event.classification), upset=_upset(event.classification))
-        case CaseReopened():
-            return replace(case, cycle=event.cycle, step="")
-        case _:
-            return case
+    learn = _LEARNED.get(event.type)
+    learned = {} if learn is None else learn(case, event)
+    return replace(case, version=event.version, state=event.state, **learned)
 
 
 def _opened(event: CaseOpened) -> Case:
@@ -87,24 +81,48 @@ def _upset(judged: Classification) -> bool:
     return judged.emotion != "calm"
 
 
-def _followed(recipient: Recipient, event: CaseContactAttached | CaseInformationReceived) -> Recipient:
+def _asked(_case: Case, event: CaseInformationRequested) -> Learned:
+    return {"asked": event.fields}
+
+
+def _progressed(_case: Case, event: CaseProgressed) -> Learned:
+    return {"step": event.told_customer or event.step}
+
+
+def _reclassified(_case: Case, event: CaseReclassified) -> Learned:
+    return {"urgent": _urgent(event.classification), "upset": _upset(event.classification)}
+
+
+def _reopened(_case: Case, event: CaseReopened) -> Learned:
+    return {"cycle": event.cycle, "step": ""}
+
+
+def _attached(case: Case, event: CaseContactAttached) -> Learned:
+    """Follow the customer, nobody else: no answer goes to another than the case's customer."""
+    if event.author != "customer" or _is_somebody_else(event):
+        return {}
+    return {"recipient": _followed(case.recipient, event.contact, event.customer.parties)}
+
+
+def _informed(case: Case, event: CaseInformationReceived) -> Learned:
+    return {"recipient": _followed(case.recipient, event.contact)}
+
+
+def _followed(recipient: Recipient, contact: Contact, parties: tuple[Party, ...] = ()) -> Recipient:
     """Return where the customer is now: in the last conversation in which they wrote themselves."""
-    if isinstance(event, CaseContactAttached) and (event.author != "customer" or _is_somebody_else(event)):
-        return recipient
-    parties = event.customer.parties if isinstance(event, CaseContactAttached) else ()
     return replace(
         recipient,
-        channel=event.contact.channel,
-        conversation_id=event.contact.conversation_id,
+        channel=contact.channel,
+        conversation_id=contact.conversation_id,
         parties=parties or recipient.parties,
-        in_reply_to=event.contact.in_reply_to,
-        subject=event.contact.subject or recipient.subject,
+        in_reply_to=contact.in_reply_to,
+        subject=contact.subject or recipient.subject,
         live=True,
     )
 
 
 def _is_somebody_else(event: CaseContactAttached) -> bool:
-    """Tell whether the words are of another than the case's customer: no answer goes there."""
+    """Tell whether the words are of another than the case's customer."""
     return event.by.kind == "customer" and event.by.id != str(event.customer.customer_id)
 
 
@@ -114,3 +132,14 @@ def left_chat(case: Case, conversation_id: str) -> Case | None:
     if to.channel != "chat" or to.conversation_id != conversation_id or not to.live:
         return None
     return replace(case, recipient=replace(to, live=False))
+
+
+_LEARNED: Mapping[str, Callable[[Case, Any], Learned]] = {
+    CaseContactAttached.type: _attached,
+    CaseInformationReceived.type: _informed,
+    CaseInformationRequested.type: _asked,
+    CaseProgressed.type: _progressed,
+    CaseReclassified.type: _reclassified,
+    CaseReopened.type: _reopened,
+}
+"""What an event changes beside version and state; a table, for to ask a model for its class takes many steps."""

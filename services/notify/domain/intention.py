@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
+from typing import TypedDict, Unpack
 from uuid import UUID
 
 from contracts.message import derived_id
@@ -13,6 +15,8 @@ from contracts.values import CaseState, Channel, Contact, Customer
 from services.notify.domain.case import Case
 from services.notify.domain.recipients import Recipient, recipient_of
 from services.notify.domain.wording import spoken
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,20 @@ class Intention:
     """Several cases share this message: the ones that come later only learn that it went out."""
 
 
+class Details(TypedDict, total=False):
+    """What only some messages about a case have; ``upset`` is the case's unless given."""
+
+    upset: bool
+    milestone: str
+    choices: tuple[Choice, ...]
+    kept_in: frozenset[CaseState]
+
+
+def language_of(case: Case, policy: Policy) -> str:
+    """Return the language in which the case's customer is written to."""
+    return spoken(case.recipient.language, policy.languages)
+
+
 def about_case(
     case: Case,
     purpose: Purpose,
@@ -49,19 +67,22 @@ def about_case(
     policy: Policy,
     *,
     once_per: tuple[object, ...],
+    values: Mapping[str, str] = NOTHING,
+    **details: Unpack[Details],
 ) -> Intention:
-    """Return the bare message to a case's customer; ``once_per`` says which repeat is the same message."""
+    """Return the message to a case's customer; ``once_per`` says which repeat is the same message."""
+    details.setdefault("upset", case.upset)
     return Intention(
         delivery_id=derived_id(case.case_id, purpose, *once_per),
         purpose=purpose,
         template=template,
-        language=spoken(case.recipient.language, policy.languages),
+        language=language_of(case, policy),
         recipient=case.recipient,
         occurred_at=occurred_at,
-        values={"case_number": case.case_number, "company": policy.company},
+        values={"case_number": case.case_number, "company": policy.company, **values},
         case_id=case.case_id,
         urgent=case.urgent,
-        upset=case.upset,
+        **details,
     )
 
 

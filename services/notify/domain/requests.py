@@ -9,8 +9,8 @@ from contracts.notify import Choice, OutboundCallRequested
 from contracts.policy import Policy
 from contracts.values import Party
 from services.notify.domain import numbers
-from services.notify.domain.case import AT_WORK, Case
-from services.notify.domain.intention import Intention, about_case, about_contact
+from services.notify.domain.case import AT_WORK, OVER, SOLVED, WAITING, Case
+from services.notify.domain.intention import Intention, about_case, about_contact, language_of
 from services.notify.domain.occasions import fields
 from services.notify.domain.wording import neutral, spoken
 
@@ -35,30 +35,38 @@ def choice(received: ContactReceived, policy: Policy) -> Intention | None:
 
 def reminder(case: Case, due: ReminderDue, policy: Policy) -> Intention:
     """Remind of what we wait for, or break a silence (R6, L1, S5); the case decides whether that is still true."""
-    once_per = (due.about, case.cycle, due.cause.id, due.step)
+    at, once_per = due.occurred_at, (due.about, case.cycle, due.cause.id, due.step)
     match due.about:
         case "information":
-            bare = about_case(case, "reminder", "reminder_information", due.occurred_at, policy, once_per=once_per)
-            asked = fields(case.asked, bare.language, policy)
-            return replace(bare, values={**bare.values, "fields": asked}, kept_in=frozenset({"waiting_customer"}))
+            values = {"fields": fields(case.asked, language_of(case, policy), policy)}
+            about = "reminder_information"
+            return about_case(case, "reminder", about, at, policy, once_per=once_per, values=values, kept_in=WAITING)
         case "confirmation":
-            bare = about_case(case, "reminder", "reminder_confirmation", due.occurred_at, policy, once_per=once_per)
-            return replace(bare, kept_in=frozenset({"solved"}), upset=False)
+            return about_case(
+                case, "reminder", "reminder_confirmation", at, policy, once_per=once_per, kept_in=SOLVED, upset=False
+            )
         case "progress":
-            bare = about_case(case, "progress", "progress", due.occurred_at, policy, once_per=once_per)
-            return replace(bare, values={**bare.values, "step": neutral(case.step)}, kept_in=AT_WORK)
+            values = {"step": neutral(case.step)}
+            return about_case(
+                case,
+                "progress",
+                "progress",
+                at,
+                policy,
+                once_per=once_per,
+                values=values,
+                kept_in=AT_WORK,
+            )
 
 
 def survey(case: Case, asked: SurveyRequested, policy: Policy) -> Intention:
     """Ask for a verdict, once per survey (F4)."""
-    bare = about_case(case, "survey", "survey", asked.occurred_at, policy, once_per=())
+    bare = about_case(case, "survey", "survey", asked.occurred_at, policy, once_per=(), kept_in=OVER, upset=False)
     return replace(
         bare,
         delivery_id=derived_id(asked.survey_id, "survey"),
         language=spoken(asked.language, policy.languages),
-        kept_in=frozenset({"solved", "closed"}),
         by=asked.channel,
-        upset=False,
     )
 
 

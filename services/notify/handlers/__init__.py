@@ -1,6 +1,7 @@
 """What happens when notify is told something? One handler for all that it listens to."""
 
 import asyncio
+from typing import Any
 
 from contracts.channel import DeliveryReported
 from contracts.followup import CallbackDue, ReminderDue, SurveyRequested
@@ -45,15 +46,17 @@ WANTS: frozenset[type[Message]] = CASE_EVENTS | {
 
 
 def handler_of(policy: Policy, queued: asyncio.Event) -> Handler:
-    """Return the handler; ``queued`` is set when a transaction leaves something for the dispatcher."""
+    """Return the handler; ``queued`` is set when a transaction has left something for the dispatcher."""
 
     async def handle(work: Work) -> list[Outgoing]:
-        calls = [call for received in work.received for call in _calls(received, policy)]
-        reports = [received for received in work.received if isinstance(received.message, DeliveryReported)]
+        calls = [
+            call for received in work.received if received.type == CallbackDue.type for call in _calls(received, policy)
+        ]
+        reports = [received for received in work.received if received.type == DeliveryReported.type]
         told = await telling.tell(work, policy)
         answered = await receipts.receive(work, reports, policy)
         if told.waiting:
-            queued.set()
+            work.after_commit.append(queued.set)
         return [*told.outgoing, *calls, *answered]
 
     return handle
@@ -64,9 +67,8 @@ def _calls(received: Received, policy: Policy) -> list[Outgoing]:
 
     One that policy forbids is only counted: followup hears of no call, counts a try and gives up after the last one.
     """
-    if not isinstance(received.message, CallbackDue):
-        return []
-    request = requests.call(received.message, policy)
+    due: Any = received.message
+    request = requests.call(due, policy)
     if isinstance(request, str):
         metrics.CALLS_REFUSED.labels(reason=request).inc()
         return []

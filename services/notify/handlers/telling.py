@@ -1,9 +1,10 @@
 """How does a batch of words about cases and contacts become messages to customers?"""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from contracts.channel import DeliveryReported
@@ -12,7 +13,7 @@ from contracts.intake import ContactEnded, ContactReceived, ContactStarted
 from contracts.message import derived_id
 from contracts.policy import Policy
 from contracts.router import CaseEvent
-from contracts.values import CaseState
+from contracts.values import CaseState, PolicyRef
 from services.notify import metrics
 from services.notify.domain import requests
 from services.notify.domain.case import Case, left_chat, remembered
@@ -23,6 +24,10 @@ from services.notify.domain.occasions import occasion
 from services.notify.storage import cases, deliveries
 from services.runtime.errors import TransientError
 from services.runtime.work import Outgoing, Received, Work
+
+_JOURNAL, _CONTACTS = CaseEvent.topic, ContactStarted.topic
+_OTHERS = frozenset({CallbackDue.type, DeliveryReported.type})
+"""What this has no words for."""
 
 
 @dataclass(slots=True)
@@ -44,19 +49,20 @@ class _Batch:
 
     def read(self, received: Received) -> None:
         """Take one message in."""
-        match received.message:
-            case CaseEvent() as event:
-                self._read_event(event, received)
-            case ContactStarted() as started:
-                self._intend(requests.greeting(started, self.policy), received)
-            case ContactReceived() as words:
-                self._intend(requests.choice(words, self.policy), received)
-            case ContactEnded() as ended:
-                self._read_end(ended)
-            case ReminderDue() as due:
-                self._intend(requests.reminder(self._case(due.case_id), due, self.policy), received)
-            case SurveyRequested() as asked:
-                self._intend(requests.survey(self._case(asked.case_id), asked, self.policy), received)
+        message: Any = received.message
+        match received.type:
+            case ContactStarted.type:
+                self._intend(requests.greeting(message, self.policy), received)
+            case ContactReceived.type:
+                self._intend(requests.choice(message, self.policy), received)
+            case ContactEnded.type:
+                self._read_end(message)
+            case ReminderDue.type:
+                self._intend(requests.reminder(self._case(message.case_id), message, self.policy), received)
+            case SurveyRequested.type:
+                self._intend(requests.survey(self._case(message.case_id), message, self.policy), received)
+            case _:
+                self._read_event(message, received)
 
     def _read_event(self, event: CaseEvent, received: Received) -> None:
         before = self.known.get(event.case_id)
@@ -96,7 +102,7 @@ class _Batch:
 
 async def tell(work: Work, policy: Policy) -> Told:
     """Remember the cases, decide what their customers are told, and store it; every message at most once."""
-    words = [each for each in work.received if not isinstance(each.message, CallbackDue | DeliveryReported)]
+    words = [each for each in work.received if each.type not in _OTHERS]
     if not words:
         return Told()
     batch = _Batch(await cases.load(work.connection, _case_ids(words)), policy)
@@ -109,11 +115,17 @@ async def tell(work: Work, policy: Policy) -> Told:
     ]
     new = await deliveries.insert(work.connection, [(delivery, cause) for _, delivery, cause in planned], work.now)
     await cases.save(work.connection, [batch.known[case_id] for case_id in batch.changed])
-    told = Told()
+    told, ref = Told(), policy.ref
+    first: Counter[tuple[str, str]] = Counter()
     for intention, delivery, received in planned:
-        told.outgoing += _said(intention, delivery, delivery.delivery_id in new, received, work.now, policy)
-        told.waiting |= delivery.state == "queued"
+        is_new = delivery.delivery_id in new
         new.discard(delivery.delivery_id)
+        first[delivery.channel, delivery.state] += is_new
+        if is_new or intention.several:
+            told.outgoing += _said(delivery, is_new, received, work.now, ref)
+        told.waiting |= delivery.state == "queued"
+    for (channel, state), count in first.items():
+        metrics.MESSAGES.labels(channel, state).inc(count)
     told.outgoing += await _withdrawn(work, batch, words)
     return told
 
@@ -121,34 +133,22 @@ async def tell(work: Work, policy: Policy) -> Told:
 def _case_ids(words: Iterable[Received]) -> set[UUID]:
     ids: set[UUID] = set()
     for received in words:
-        match received.message:
-            case CaseEvent() | ReminderDue() | SurveyRequested() as about:
-                ids.add(about.case_id)
-            case ContactEnded() as ended if ended.contact.channel == "chat":
-                ids.update(ended.cases)
+        message: Any = received.message
+        if received.topic != _CONTACTS:
+            ids.add(message.case_id)
+        elif received.type == ContactEnded.type and message.contact.channel == "chat":
+            ids.update(message.cases)
     return ids
 
 
-def _said(
-    intention: Intention,
-    delivery: Delivery,
-    new: bool,
-    received: Received,
-    now: datetime,
-    policy: Policy,
-) -> list[Outgoing]:
-    """Return what goes to the gateway and what is said about it; nothing for a repeat."""
-    if not new and not intention.several:
-        return []
+def _said(delivery: Delivery, new: bool, received: Received, now: datetime, policy: PolicyRef) -> list[Outgoing]:
+    """Return what goes to the gateway, once, and what is said about it."""
     said: list[Outgoing] = []
-    if new:
-        metrics.MESSAGES.labels(channel=delivery.channel, state=delivery.state).inc()
-        if delivery.state == "sent" and delivery.request is not None:
-            request_id = derived_id(delivery.delivery_id, "outbound")
-            said.append(Outgoing(delivery.request, request_id, received))
+    if new and delivery.state == "sent" and delivery.request is not None:
+        said.append(Outgoing(delivery.request, derived_id(delivery.delivery_id, "outbound"), received))
     notice = _notice(delivery)
     if notice is not None:
-        message = notification(notice, now, policy.ref, received.cause)
+        message = notification(notice, now, policy, received.cause)
         said.append(Outgoing(message, notice.message_id, received))
     return said
 
@@ -173,7 +173,11 @@ def _notice(delivery: Delivery) -> Notice | None:
 
 async def _withdrawn(work: Work, batch: _Batch, words: Sequence[Received]) -> list[Outgoing]:
     """Drop what the new states of cases have made pointless, and say so."""
-    causes = {each.message.case_id: each for each in words if isinstance(each.message, CaseEvent)}
+    causes: dict[UUID, Received] = {}
+    for each in words:
+        message: Any = each.message
+        if each.topic == _JOURNAL:
+            causes[message.case_id] = each
     states = {case_id: batch.known[case_id].state for case_id in batch.changed if case_id in causes}
     said: list[Outgoing] = []
     for gone in await deliveries.drop_obsolete(work.connection, states, work.now):

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,7 @@ from contracts.message import Message, derived_id
 from contracts.notify import Notification
 from contracts.policy import Policy
 from contracts.registry import MESSAGES
+from services.notify.app import SERVICE
 from services.notify.handlers import handler_of
 from services.notify.handlers.dispatch import dispatch
 from services.notify.settings import NotifySettings
@@ -74,13 +75,19 @@ class Stand:
     recorder: Recorder
 
     async def hear(self, *messages: Message, cause: str = "") -> None:
-        """Let the handler take these messages in as one batch."""
+        """Let the handler take these messages in as one batch, as far as notify reads them."""
         heard = [received(message, f"{cause}{place}") for place, message in enumerate(messages)]
+        after_commit: list[Callable[[], None]] = []
 
         async def handle(connection: Connection, now: datetime) -> Sequence[Outgoing]:
-            return await self.handler(Work(connection, heard, now))
+            work = Work(connection, heard, now)
+            said = await self.handler(work)
+            after_commit[:] = work.after_commit
+            return said
 
         await self.context.transact(handle)
+        for tell in after_commit:
+            tell()
 
     async def said(self) -> list[Message]:
         """Return all that notify has said so far, in order."""
@@ -116,8 +123,9 @@ class Stand:
 
 def received(message: Message, discriminator: str) -> Received:
     ce_id = derived_id("heard", message.type, message.value(), discriminator)
+    part = SERVICE.reads.get(type(message), type(message)).read(message.value())
     return Received(
-        message, ce_id, str(ce_id), "caseloop/test", message.type, datetime(2026, 11, 2, tzinfo=UTC),
+        part, ce_id, str(ce_id), "caseloop/test", message.type, datetime(2026, 11, 2, tzinfo=UTC),
         "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", message.topic_name(), 0, 0, message.key(),
     )  # fmt: skip
 
