@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from deploy.local import KafkaServer, PostgresServer, start_kafka, start_postgres
+from tests.machines.depth import register
 from tests.support.servers import a_kafka, a_postgres, fresh_database, unique_name
+
+register()
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,7 @@ def _changes(zone: str) -> list[datetime]:
     ]
 
 
-def _is_open(given_: Calendar, moment: datetime) -> bool:
+def is_open(given_: Calendar, moment: datetime) -> bool:
     local = moment.astimezone(ZoneInfo(given_.time_zone))
     intervals = given_.weekdays.get(WEEKDAYS[local.weekday()], ())
     if given_.holidays:
@@ -76,7 +76,7 @@ def _minutes(clock: str) -> int:
 def test_working_time_is_what_counting_minutes_gives(case: tuple[Calendar, datetime, int]) -> None:
     given_, start, length = case
     ours = WorkingCalendar("test", given_)
-    opened = [_is_open(given_, start + minute * MINUTE) for minute in range(length)]
+    opened = [is_open(given_, start + minute * MINUTE) for minute in range(length)]
     end = start + length * MINUTE
 
     assert ours.working_between(start, end) == sum(opened) * MINUTE

@@ -3,10 +3,6 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-
 from contracts.message import derived_id
 from contracts.policy.calendars import WEEKDAYS, Calendar
 from services.followup.domain import clocks
@@ -116,88 +112,3 @@ def test_another_calendar_gives_another_verdict() -> None:
 
     running = clocks.recompute(a_clock(4 * HOUR, ALWAYS), OFFICE)
     assert running == replace(a_clock(4 * HOUR, OFFICE))
-
-
-class ClockLife(RuleBasedStateMachine):
-    """Anything at any time, with or without timers firing; an oracle keeps its own books in whole working seconds."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = MONDAY
-        self.clock = a_clock(6 * HOUR, OFFICE)
-        self.ran: list[tuple[datetime, datetime | None]] = [(MONDAY, None)]
-        self.said: list[str] = []
-
-    @rule(seconds=st.integers(0, 30_000), timers=st.booleans())
-    def time_passes(self, seconds: int, timers: bool) -> None:
-        until = self.now + timedelta(seconds=seconds)
-        while timers and self.clock.next_at is not None and self.clock.next_at <= until:
-            self.now = max(self.now, self.clock.next_at)
-            self.take(clocks.tick(self.clock, self.now, OFFICE))
-        self.now = until
-
-    @rule()
-    @precondition(lambda self: not self.clock.is_over)
-    def customer_is_asked(self) -> None:
-        self.take(clocks.pause(self.clock, self.now, "waiting_customer"))
-
-    @rule()
-    @precondition(lambda self: self.clock.state == "paused")
-    def customer_answers(self) -> None:
-        self.ran.append((self.now, None))
-        self.take(clocks.resume(self.clock, self.now, OFFICE))
-
-    @rule()
-    def timer_fires_late(self) -> None:
-        self.take(clocks.tick(self.clock, self.now, OFFICE))
-
-    @rule()
-    @precondition(lambda self: not self.clock.is_over)
-    def service_restarts_with_another_calendar_and_back(self) -> None:
-        again = clocks.recompute(clocks.recompute(self.clock, ALWAYS), OFFICE)
-        assert again == self.clock
-
-    @rule()
-    def solved(self) -> None:
-        self.take(clocks.meet(self.clock, self.now))
-
-    @rule()
-    @precondition(lambda self: not self.clock.is_over)
-    def merged(self) -> None:
-        self.take(clocks.cancel(self.clock, self.now, "merged"))
-
-    def take(self, turn: Turn) -> None:
-        self.clock, steps = turn
-        for step in steps:
-            self.said.append(step.kind if step.percent is None else f"warned {step.percent}")
-            if step.kind in ("paused", "met", "cancelled", "breached") and self.ran[-1][1] is None:
-                self.ran[-1] = (self.ran[-1][0], step.at)
-
-    @invariant()
-    def working_time_is_the_sum_of_the_intervals_it_ran(self) -> None:
-        expected = sum(
-            (OFFICE.working_between(start, min(end or self.now, self.now)) for start, end in self.ran), timedelta()
-        )
-        assert clocks.working(self.clock, self.now, OFFICE) == expected
-
-    @invariant()
-    def it_is_over_at_most_once_and_then_silent(self) -> None:
-        ends = [kind for kind in self.said if kind in ("met", "breached", "cancelled")]
-        assert len(ends) <= 1
-        assert not ends or self.said[-1] == ends[0]
-        assert len(set(self.said) & {"warned 50"}) == self.said.count("warned 50")
-
-    @invariant()
-    def a_breach_has_used_exactly_the_target(self) -> None:
-        if self.clock.state == "breached":
-            assert self.clock.due_at is not None
-            assert clocks.working(self.clock, self.now, OFFICE) == self.clock.target
-
-    @invariant()
-    def a_met_clock_has_used_no_more_than_the_target(self) -> None:
-        if self.clock.state == "met":
-            assert clocks.working(self.clock, self.now, OFFICE) <= self.clock.target
-
-
-ClockLife.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
-TestClockLife = ClockLife.TestCase

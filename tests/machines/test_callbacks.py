@@ -3,12 +3,12 @@
 from datetime import timedelta
 from typing import get_args
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from contracts.followup import CallbackDone, CallbackDue, CallbackGivenUp, CallbackTried
 from contracts.values import CallOutcome
+from tests.machines.depth import depth
 from tests.unit.followup.test_callbacks import a_story, requested, scheduled
 
 
@@ -66,5 +66,5 @@ class CallbackLife(RuleBasedStateMachine):
         assert all(callback.state == "ended" for callback in self.story.case.callbacks)
 
 
-CallbackLife.TestCase.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
+CallbackLife.TestCase.settings = depth()
 TestCallbackLife = CallbackLife.TestCase
