@@ -91,7 +91,7 @@ $(VENV)/.tools: requirements/build.txt | $(BIN)/python
 
 $(VENV)/.packages: requirements/test.txt $(VENV)/.tools
 	@echo "== packages (about 100, hashes required)"
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $<
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $<
 	touch $@
 
 $(VENV)/.linked: pyproject.toml $(VENV)/.packages
@@ -106,5 +106,5 @@ $(VENV)/.prepared: deploy/local/kafka.lock $(VENV)/.linked
 
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.packages
 	@echo "== packages for measuring"
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $<
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $<
 	touch $@

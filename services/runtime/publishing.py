@@ -178,8 +178,10 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
     """End a producer now, without the flush of ``stop()``: with idempotence that would wait out the whole outage.
 
     aiokafka has no public way to do this (0.14). Its sender is cancelled, so that nothing of what we will send again
-    with the next producer still leaves with this one; the waiting futures are failed, so that ``stop()`` ends. The
-    sender must have ended before ``stop()``, which would cancel it once more and so cancel us.
+    with the next producer still leaves with this one; the waiting futures are failed, so that ``stop()`` ends. A
+    request in flight that failed waits for metadata, which nobody fetches any more once the client is closed: it is
+    told that there are none, else it and the producer would stay for ever. The sender must have ended before ``stop()``,
+    which would cancel it once more and so cancel us.
     """
     sender = producer._sender.sender_task  # noqa: SLF001 - see above
     producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001 - see above
@@ -187,6 +189,9 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
         if sender is not None:
             sender.cancel()
         await producer.client.close()
+        metadata = producer.client._md_update_fut  # noqa: SLF001 - see above
+        if metadata is not None and not metadata.done():
+            metadata.set_result(False)
         if sender is not None:
             await asyncio.wait([sender], timeout=_STOP_SECONDS)
         if sender is None or sender.done():

@@ -98,7 +98,7 @@ class Seen:
 
 @asynccontextmanager
 async def reading(
-    settings: Settings, *topics: str
+    settings: Settings, *topics: str, seconds: float = DEADLINE_SECONDS
 ) -> AsyncIterator[Callable[[Callable[[Seen], bool]], Awaitable[Seen]]]:
     """Give a function that reads on until a condition holds and returns all that was seen."""
     names = [settings.topic_prefix + topic for topic in topics]
@@ -106,7 +106,7 @@ async def reading(
     seen = Seen()
 
     async def read_until(enough: Callable[[Seen], bool]) -> Seen:
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(seconds):
             while not enough(seen):
                 for records in (await consumer.getmany(timeout_ms=100)).values():
                     seen.records.extend(records)
