@@ -180,8 +180,8 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
     aiokafka has no public way to do this (0.14). Its sender is cancelled, so that nothing of what we will send again
     with the next producer still leaves with this one; the waiting futures are failed, so that ``stop()`` ends. A
     request in flight that failed waits for metadata, which nobody fetches any more once the client is closed: it is
-    told that there are none, else it and the producer would stay for ever. The sender must have ended before ``stop()``,
-    which would cancel it once more and so cancel us.
+    told that there are none, else it and the producer would stay for ever. The sender must have ended before
+    ``stop()``, which would cancel it once more and so cancel us.
     """
     sender = producer._sender.sender_task  # noqa: SLF001 - see above
     producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001 - see above
