@@ -1,7 +1,7 @@
 """Does it go on without a loss when one of three brokers is killed?"""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer
 
 from services.runtime.publishing import KafkaPublisher
 from tests.support.cluster import Cluster, three_brokers
-from tests.support.floor import CASES, a_relay, make_topic, migrated_pool, reading, relaying, settings_for, until
+from tests.support.floor import CASES, Seen, a_relay, make_topic, migrated_pool, reading, relaying, settings_for, until
 from tests.support.relays import ROUNDS, everything, nothing_waits, say
 
 
@@ -31,11 +31,11 @@ async def test_one_broker_killed_loses_nothing_and_traffic_goes_on(cluster: Clus
         relaying(a_relay(pool, publisher, settings)),
     ):
         await say(pool, range(5))
-        await read_until(lambda seen: len(set(seen.ids())) >= 5 * len(CASES))
+        await read_until(_all_of(5))
         for number, rounds in ((1, range(5, 10)), (2, range(10, 15))):
             await asyncio.to_thread(cluster.kill, number)
             await say(pool, rounds)
-            await read_until(lambda seen, until=rounds.stop: len(set(seen.ids())) >= until * len(CASES))
+            await read_until(_all_of(rounds.stop))
             await asyncio.to_thread(cluster.start, number)
             await _in_sync(settings.kafka_bootstrap, settings.topic_prefix + "case.commands")
         await say(pool, range(15, ROUNDS))
@@ -45,6 +45,11 @@ async def test_one_broker_killed_loses_nothing_and_traffic_goes_on(cluster: Clus
 
     for case in CASES:
         assert seen.first_appearances(case) == list(range(ROUNDS))
+
+
+def _all_of(rounds: int) -> Callable[[Seen], bool]:
+    """Return whether so many rounds have arrived whole."""
+    return lambda seen: len(set(seen.ids())) >= rounds * len(CASES)
 
 
 async def _in_sync(bootstrap: str, topic: str) -> None:
