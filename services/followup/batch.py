@@ -75,16 +75,16 @@ class Batch:
             if state is not None:
                 self._take(received, callbacks.drop_for_live_contact(state, occasion))
 
-    def changed(self) -> list[CaseFollowup]:
-        """Return the cases that are to be saved."""
-        return [state for case_id, state in self.states.items() if state is not self._before.get(case_id)]
+    def changed(self) -> list[tuple[CaseFollowup | None, CaseFollowup]]:
+        """Return the cases that are to be saved, as they were (``None``: new) and as they are."""
+        pairs = ((self._before.get(case_id), state) for case_id, state in self.states.items())
+        return [(before, after) for before, after in pairs if after is not before]
 
     def handles(self) -> tuple[list[Handle], list[UUID]]:
         """Return which callbacks and surveys now wait for an answer and did not before, and which no longer do."""
         added: list[Handle] = []
         removed: list[UUID] = []
-        for state in self.changed():
-            known = self._before.get(state.case_id)
+        for known, state in self.changed():
             if known is not None and known.callbacks is state.callbacks and known.survey is state.survey:
                 continue
             before, after = _waiting(known), _waiting(state)
@@ -97,10 +97,10 @@ class Batch:
 
     def _take(self, received: Received, decision: Decision) -> None:
         self.states[decision.state.case_id] = decision.state
-        first = len(self.outgoing)
-        for position, message in enumerate(decision.messages, start=first):
-            message_id = derived_id(received.message_id, message.type, message.key(), position - first)
-            self.outgoing.append(Outgoing(message, message_id, received))
+        if decision.messages:
+            cause, case = str(received.message_id), str(decision.state.case_id)
+            for position, message in enumerate(decision.messages):
+                self.outgoing.append(Outgoing(message, derived_id(cause, message.type, case, position), received))
 
 
 def _without_timer(state: CaseFollowup) -> CaseFollowup:

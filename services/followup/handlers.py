@@ -16,6 +16,7 @@ from services.followup.domain.copying import replaced
 from services.followup.domain.decisions import Greeting
 from services.followup.domain.rules import Rules
 from services.followup.domain.state import CaseFollowup
+from services.followup.recent import RecentCases
 from services.followup.storage import Handle
 from services.runtime import timers
 from services.runtime.errors import WRONG_SETTINGS, StartError
@@ -32,20 +33,21 @@ def handler_of(policy: Policy) -> Handler:
         rules = Rules(policy)
     except ValueError as problem:
         raise StartError(f"CASELOOP_POLICY: {problem}", exit_code=WRONG_SETTINGS) from None
-    return partial(handle, rules)
+    return partial(handle, rules, RecentCases())
 
 
-async def handle(rules: Rules, work: Work) -> Sequence[Outgoing]:
+async def handle(rules: Rules, recent: RecentCases, work: Work) -> Sequence[Outgoing]:
     """Load every case that the batch is about, decide in memory, save once."""
     greetings = await _greetings(rules, work)
     found = await _find_handles(rules, work)
     cases = {handle.handle_id: handle.case_id for handle in found}
     customers = _by_customer(found)
-    states = await storage.load(work.connection, sorted({*_named_cases(work.received), *cases.values()}))
+    named = sorted({*_named_cases(work.received), *cases.values()})
+    states = await storage.load(work.connection, named, recent)
     batch = Batch(rules, states)
     for received in work.received:
         _decide(batch, received, greetings, cases, customers, work.now)
-    await _save(rules, batch, work)
+    await _save(rules, batch, recent, work)
     return batch.outgoing
 
 
@@ -130,12 +132,12 @@ async def _greetings(rules: Rules, work: Work) -> dict[str, Greeting]:
     return await storage.claim_greetings(work.connection, claimed)
 
 
-async def _save(rules: Rules, batch: Batch, work: Work) -> None:
+async def _save(rules: Rules, batch: Batch, recent: RecentCases, work: Work) -> None:
     """Write what changed, and set the timer of every case that must be woken earlier than its timer would."""
-    states = [_timed(state, rules, work.now) for state in batch.changed()]
-    await storage.save(work.connection, [state for state, _ in states], *batch.handles())
-    await timers.schedule(work.connection, [_timer(state) for state, change in states if change == "set"])
-    await timers.cancel(work.connection, [state.case_id for state, change in states if change == "cancelled"])
+    timed = [(before, *_timed(after, rules, work.now)) for before, after in batch.changed()]
+    await storage.save(work.connection, [(before, after) for before, after, _ in timed], *batch.handles(), recent)
+    await timers.schedule(work.connection, [_timer(state) for _, state, change in timed if change == "set"])
+    await timers.cancel(work.connection, [state.case_id for _, state, change in timed if change == "cancelled"])
 
 
 def _timed(state: CaseFollowup, rules: Rules, now: datetime) -> tuple[CaseFollowup, str]:

@@ -8,8 +8,10 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from services.followup.domain.copying import replaced
 from services.followup.domain.decisions import Greeting
 from services.followup.domain.state import CaseFollowup
+from services.followup.recent import RecentCases
 
 if TYPE_CHECKING:
     from services.runtime.database import Connection
@@ -18,12 +20,17 @@ _BODY = TypeAdapter(CaseFollowup)
 GREETING_KEPT = timedelta(days=1)
 
 LOAD_CASES = """
--- The cases of a batch, locked in one order so that two batches never wait for each other in a ring.
-SELECT case_id, body::text AS body FROM cases WHERE case_id = ANY ($1::uuid[]) ORDER BY case_id FOR UPDATE
+-- The cases of a batch, locked in one order so that two batches never wait for each other in a ring. A body that the
+-- caller has in mind, told by its hash, is not sent.
+SELECT cases.case_id, cases.version,
+    CASE WHEN sha256(convert_to(cases.body::text, 'UTF8')) IS DISTINCT FROM known.hash THEN cases.body::text END AS body
+FROM cases JOIN unnest($1::uuid[], $2::bytea[]) AS known (case_id, hash) USING (case_id)
+ORDER BY cases.case_id FOR UPDATE OF cases
 """
 
 SAVE_CASES = """
--- The cases of a batch as they are after it, callbacks and surveys that now wait for an answer, and those that ended.
+-- The cases of a batch as they are after it: those whose body changed, then those of which only the version did;
+-- callbacks and surveys that now wait for an answer, and those that ended.
 WITH added AS (
     INSERT INTO handles (handle_id, case_id, customer_id)
     SELECT handle_id, case_id, customer_id
@@ -31,9 +38,12 @@ WITH added AS (
     ON CONFLICT (handle_id) DO NOTHING
 ), removed AS (
     DELETE FROM handles WHERE handle_id = ANY ($7::uuid[])
+), moved AS (
+    UPDATE cases SET version = m.version FROM unnest($8::uuid[], $9::integer[]) AS m (case_id, version)
+    WHERE cases.case_id = m.case_id
 )
 INSERT INTO cases (case_id, version, body)
-SELECT case_id, version, body::jsonb FROM unnest($1::uuid[], $2::integer[], $3::text[]) AS s (case_id, version, body)
+SELECT case_id, version, body::json FROM unnest($1::uuid[], $2::integer[], $3::text[]) AS s (case_id, version, body)
 ON CONFLICT (case_id) DO UPDATE SET version = excluded.version, body = excluded.body
 """
 
@@ -76,29 +86,55 @@ class Handle:
     customer_id: UUID
 
 
-async def load(connection: "Connection", case_ids: Sequence[UUID]) -> dict[UUID, CaseFollowup]:
+async def load(connection: "Connection", case_ids: Sequence[UUID], recent: RecentCases) -> dict[UUID, CaseFollowup]:
     """Return the cases that followup knows of these, locked."""
     if not case_ids:
         return {}
-    rows = await connection.fetch(LOAD_CASES, case_ids)
-    return {row["case_id"]: _BODY.validate_json(row["body"]) for row in rows}
+    known = {case_id: recent.known(case_id) for case_id in case_ids}
+    rows = await connection.fetch(LOAD_CASES, case_ids, [each.body_hash for each in known.values()])
+    states: dict[UUID, CaseFollowup] = {}
+    for case_id, version, body in rows:
+        state = known[case_id].state if body is None else None
+        if state is None:
+            state = _BODY.validate_json(body)
+            recent.keep(body.encode(), state)
+        states[case_id] = replaced(state, version=version)
+    return states
 
 
 async def save(
-    connection: "Connection", states: Sequence[CaseFollowup], added: Sequence[Handle], removed: Sequence[UUID]
+    connection: "Connection",
+    changed: Sequence[tuple[CaseFollowup | None, CaseFollowup]],
+    added: Sequence[Handle],
+    removed: Sequence[UUID],
+    recent: RecentCases,
 ) -> None:
-    """Write the cases and keep the look-up in step with them, in one round trip."""
-    if states:
-        await connection.execute(
-            SAVE_CASES,
-            [state.case_id for state in states],
-            [state.version for state in states],
-            [_BODY.dump_json(state, exclude_defaults=True).decode() for state in states],
-            [handle.handle_id for handle in added],
-            [handle.case_id for handle in added],
-            [handle.customer_id for handle in added],
-            removed,
-        )
+    """Write the cases, given as they were and as they are, and keep the look-up in step, in one round trip."""
+    if not changed:
+        return
+    moved = [after for before, after in changed if before is not None and _says_the_same(before, after)]
+    same = {state.case_id for state in moved}
+    rewritten = [after for _, after in changed if after.case_id not in same]
+    bodies = [_BODY.dump_json(state, exclude={"version"}, exclude_defaults=True) for state in rewritten]
+    await connection.execute(
+        SAVE_CASES,
+        [state.case_id for state in rewritten],
+        [state.version for state in rewritten],
+        [body.decode() for body in bodies],
+        [handle.handle_id for handle in added],
+        [handle.case_id for handle in added],
+        [handle.customer_id for handle in added],
+        removed,
+        [state.case_id for state in moved],
+        [state.version for state in moved],
+    )
+    for body, state in zip(bodies, rewritten, strict=True):
+        recent.keep(body, state)
+
+
+def _says_the_same(before: CaseFollowup, after: CaseFollowup) -> bool:
+    """Tell whether nothing but the version changed."""
+    return vars(before) | {"version": after.version} == vars(after)
 
 
 async def find_handles(

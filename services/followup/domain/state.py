@@ -58,7 +58,6 @@ class CaseFollowup:
     """One case: the few facts that time needs, and everything that waits for a moment."""
 
     case_id: UUID
-    version: int
     state: CaseState
     customer_id: UUID
     channel: Channel
@@ -68,6 +67,8 @@ class CaseFollowup:
     severity: Severity
     told_at: datetime
     """When the customer last heard from us, or the case began (S5)."""
+    version: int = 0
+    """The last version of the journal; it changes more often than all the rest, which is why it is stored apart."""
     safety: bool = False
     emotion: Emotion = "calm"
     conversation_id: str | None = None

@@ -48,7 +48,7 @@ class Stand:
         """Handle these messages as one batch in one transaction, and return what is said."""
         before = len(self.said)
         async with self.pool.acquire() as connection, connection.transaction():
-            await self._handle(Work(connection, [self._received(message) for message in messages], self.clock.now()))
+            await self._handle(Work(connection, [self.received(message) for message in messages], self.clock.now()))
         return [outgoing.message for outgoing in self.said[before:]]
 
     async def pass_by(self, seconds: float) -> list[Message]:
@@ -87,12 +87,8 @@ class Stand:
         """Return the last version followup has of a case."""
         return int(await self.pool.fetchval("SELECT version FROM cases WHERE case_id = $1", case_id))
 
-    async def _handle(self, work: Work) -> Sequence[Outgoing]:
-        outgoing = await self.handler(work)
-        self.said += outgoing
-        return outgoing
-
-    def _received(self, message: Message) -> Received:
+    def received(self, message: Message) -> Received:
+        """Return a message as the runtime hands it over."""
         self.heard += 1
         identity = derived_id(message.key(), message.type, self.heard)
         return Received(
@@ -108,6 +104,11 @@ class Stand:
             offset=self.heard,
             key=message.key(),
         )
+
+    async def _handle(self, work: Work) -> Sequence[Outgoing]:
+        outgoing = await self.handler(work)
+        self.said += outgoing
+        return outgoing
 
 
 @asynccontextmanager
