@@ -1,7 +1,8 @@
 """Does the provider get each SMS exactly once, whatever goes wrong on the way?"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -16,7 +17,9 @@ from services.notify.senders.http import open_sender
 from services.notify.settings import NotifySettings
 from services.notify.storage import leases
 from services.runtime.clock import SystemClock
-from tests.integration.notify.stand import Provider, Stand, a_provider, later, standing
+from services.runtime.database import Connection
+from services.runtime.work import Outgoing, Work
+from tests.integration.notify.stand import Provider, Stand, a_provider, later, received, standing
 from tests.unit.notify.story import CASE_ID, PHONE, a, opened
 
 
@@ -61,6 +64,20 @@ async def test_a_milestone_reaches_the_provider_once_and_its_case_hears_so(notif
     assert (sent.milestone, sent.cause.type, sent.provider) == ("refund_issued", reached.type, "sms")
     rows = await notify.context.pool.fetch("SELECT body FROM deliveries")
     assert [row["body"] for row in rows] == [""]
+
+
+async def test_the_dispatcher_is_woken_when_it_can_see_the_message_and_not_before(notify: Stand) -> None:
+    heard = [received(message, "once") for message in case()]
+
+    async def handle(connection: Connection, now: datetime) -> Sequence[Outgoing]:
+        work = Work(connection, heard, now)
+        said = await notify.handler(work)
+        assert await connection.fetchval("SELECT state FROM deliveries") == "queued"
+        assert not notify.queued.is_set()
+        assert work.after_commit == [notify.queued.set]
+        return said
+
+    await notify.context.transact(handle)
 
 
 async def test_an_answer_that_never_comes_is_looked_up_and_not_sent_again(notify: Stand, provider: Provider) -> None:
