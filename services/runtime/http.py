@@ -119,6 +119,7 @@ async def serve(app: Starlette, listening: socket.socket, stopping: asyncio.Even
         log_config=None,
         access_log=False,
         lifespan="off",
+        proxy_headers=False,
         timeout_graceful_shutdown=1,
         server_header=False,
     )
