@@ -2,7 +2,7 @@
 
 from hashlib import sha1
 from typing import Any, ClassVar, Self
-from uuid import SafeUUID, UUID
+from uuid import UUID, SafeUUID
 
 from contracts.values import Value
 
