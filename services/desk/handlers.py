@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.desk import storage
 from services.desk.domain.board import fold
-from services.desk.domain.companions import clocks_after, deliveries_after
+from services.desk.domain.companions import NUMBER, clocks_after, deliveries_after
 from services.runtime.work import Outgoing, Received, Work
 
 
@@ -30,7 +30,8 @@ async def _remember_journal(work: Work, journal: list[Received]) -> None:
         by_case.setdefault(event.case_id, []).append(event)
     if not by_case:
         return
-    boards = await storage.load_boards(work.connection, sorted(by_case))
-    folded = [fold(boards.get(case_id), by_case[case_id]) for case_id in sorted(by_case)]
-    await storage.save_boards(work.connection, [board for board in folded if board is not None])
+    in_order = sorted(by_case, key=NUMBER)
+    boards = await storage.load_boards(work.connection, in_order)
+    folded = [fold(boards.get(case_id), by_case[case_id]) for case_id in in_order]
+    await storage.save_boards(work.connection, boards, [board for board in folded if board is not None])
     await storage.save_timeline(work.connection, journal)

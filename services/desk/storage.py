@@ -1,13 +1,13 @@
 """How does desk remember what happened: one statement per table and batch?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 import orjson
 
-from services.desk.domain.board import Board
+from services.desk.domain.board import Board, has_only_moved
 from services.desk.domain.companions import Clock, Delivery
 from services.runtime.database import Connection
 from services.runtime.work import Received
@@ -45,6 +45,14 @@ ON CONFLICT (case_id) DO UPDATE SET
     closed_at = excluded.closed_at, outcome = excluded.outcome, satisfaction = excluded.satisfaction,
     merged_into = excluded.merged_into
 WHERE excluded.version > cases.version
+"""
+
+MOVE_BOARDS = """
+-- boards.move: rows of which only version, state and time changed, as with every second event
+UPDATE cases SET version = given.version, missing = given.missing, state = given.state, updated_at = given.updated_at
+FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::timestamptz[])
+    AS given (case_id, version, missing, state, updated_at)
+WHERE cases.case_id = given.case_id AND given.version > cases.version
 """
 
 SAVE_TIMELINE = """
@@ -87,8 +95,7 @@ ON CONFLICT (delivery_id) DO UPDATE SET
 WHERE excluded.changed_at >= deliveries.changed_at
 """
 
-_CLOCK = attrgetter(*(name for name in Clock.__dataclass_fields__))
-_DELIVERY = attrgetter(*(name for name in Delivery.__dataclass_fields__))
+_MOVING = attrgetter("case_id", "version", "missing", "state", "updated_at")
 _FACTS = Board._fields.index("facts")
 
 
@@ -98,11 +105,16 @@ async def load_boards(connection: Connection, case_ids: Sequence[UUID]) -> dict[
     return {row["case_id"]: Board._make(row) for row in rows}
 
 
-async def save_boards(connection: Connection, boards: Sequence[Board]) -> None:
-    """Write the rows; the caller has loaded them in this transaction."""
-    if boards:
-        columns: list[Sequence[object]] = list(zip(*boards, strict=True))
-        columns[_FACTS] = [orjson.dumps(board.facts or {}).decode() for board in boards]
+async def save_boards(connection: Connection, before: Mapping[UUID, Board], boards: Sequence[Board]) -> None:
+    """Write the rows; ``before`` are those that the caller has loaded in this transaction."""
+    moved = [board for board in boards if has_only_moved(before.get(board.case_id), board)]
+    same = {board.case_id for board in moved}
+    changed = [board for board in boards if board.case_id not in same]
+    if moved:
+        await connection.execute(MOVE_BOARDS, *zip(*map(_MOVING, moved), strict=True))
+    if changed:
+        columns: list[Sequence[object]] = list(zip(*changed, strict=True))
+        columns[_FACTS] = [orjson.dumps(board.facts or {}).decode() for board in changed]
         await connection.execute(SAVE_BOARDS, *columns)
 
 
@@ -122,10 +134,10 @@ async def save_timeline(connection: Connection, journal: Sequence[Received]) -> 
 async def save_clocks(connection: Connection, clocks: Sequence[Clock]) -> None:
     """Write where these clocks stand."""
     if clocks:
-        await connection.execute(SAVE_CLOCKS, *zip(*map(_CLOCK, clocks), strict=True))
+        await connection.execute(SAVE_CLOCKS, *zip(*clocks, strict=True))
 
 
 async def save_deliveries(connection: Connection, deliveries: Sequence[Delivery]) -> None:
     """Write where these messages stand."""
     if deliveries:
-        await connection.execute(SAVE_DELIVERIES, *zip(*map(_DELIVERY, deliveries), strict=True))
+        await connection.execute(SAVE_DELIVERIES, *zip(*deliveries, strict=True))

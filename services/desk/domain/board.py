@@ -73,6 +73,16 @@ def fold(board: Board | None, events: list[JournalEvent]) -> Board | None:
     return (board or _begun(first))._replace(**changes)
 
 
+def has_only_moved(before: Board | None, after: Board) -> bool:
+    """Tell whether nothing but version, state and time changed."""
+    if before is None:
+        return False
+    moved = before._replace(
+        version=after.version, missing=after.missing, state=after.state, updated_at=after.updated_at
+    )
+    return moved == after
+
+
 def _begun(first: JournalEvent) -> Board:
     return Board(
         case_id=first.case_id,

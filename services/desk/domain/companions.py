@@ -1,12 +1,15 @@
 """Where do a case's clocks and messages stand after what followup and notify said?"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import attrgetter
+from typing import NamedTuple
 from uuid import UUID
 
 from contracts import followup, notify
 
+NUMBER = attrgetter("int")
+"""The order of ids, in one comparison of numbers instead of a call for each pair."""
 _CLOCK_STATES: dict[str, str] = {
     followup.ClockStarted.type: "running",
     followup.ClockResumed.type: "running",
@@ -18,8 +21,7 @@ _CLOCK_STATES: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(NamedTuple):
     """One clock of a case; ``due_at`` is the last known moment at which it runs out."""
 
     clock_id: UUID
@@ -35,8 +37,7 @@ class Clock:
     changed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One message to a customer."""
 
     delivery_id: UUID
@@ -57,9 +58,9 @@ def clocks_after(said: Iterable[followup.ClockMessage]) -> list[Clock]:
         before = standing.get(message.clock_id)
         after = _clock(message)
         if before is not None and after.due_at is None:
-            after = replace(after, due_at=before.due_at)
+            after = after._replace(due_at=before.due_at)
         standing[message.clock_id] = after
-    return [standing[clock_id] for clock_id in sorted(standing)]
+    return [standing[clock_id] for clock_id in sorted(standing, key=NUMBER)]
 
 
 def _clock(message: followup.ClockMessage) -> Clock:
@@ -81,7 +82,7 @@ def _clock(message: followup.ClockMessage) -> Clock:
 def deliveries_after(said: Iterable[notify.Notification]) -> list[Delivery]:
     """Return the last standing of each message to a customer, in the order of their ids."""
     standing = {message.delivery_id: _delivery(message) for message in said}
-    return [standing[delivery_id] for delivery_id in sorted(standing)]
+    return [standing[delivery_id] for delivery_id in sorted(standing, key=NUMBER)]
 
 
 def _delivery(message: notify.Notification) -> Delivery:

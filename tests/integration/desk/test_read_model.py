@@ -51,6 +51,19 @@ async def test_a_hole_is_counted_and_what_comes_late_still_stands_in_the_timelin
     assert timeline == events
 
 
+async def test_an_event_that_tells_nothing_else_moves_version_state_time_and_holes(pool: Pool) -> None:
+    opened, case_id = story("moved")[0], a_case("moved")
+    told = {"case_id": case_id, "version": 3, "state": "waiting_customer", "occurred_at": MOMENT + timedelta(hours=1)}
+    restated = cast("router.CaseEvent", example(router.CaseProblemRestated).model_copy(update=told))
+    await receive(pool, [opened])
+    await receive(pool, [restated])
+
+    async with pool.acquire() as connection:
+        (board,) = await queries.find_cases(connection, str(case_id))
+    assert board == fold(None, [opened, restated])
+    assert (board.version, board.missing, board.state) == (3, 1, "waiting_customer")
+
+
 async def test_a_case_is_found_by_its_number(pool: Pool) -> None:
     await receive(pool, story("number"))
 
