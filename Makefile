@@ -34,6 +34,10 @@ demo: setup ## Play the scenarios of the service standard and show the closed lo
 test: setup ## Run the whole test suite on real servers
 	@exec $(BIN)/python -m pytest $(ARGS)
 
+.PHONY: chaos
+chaos: setup ## Kill, freeze and starve the product under load, and prove that nothing was lost
+	@exec $(BIN)/python -m tests.chaos $(ARGS)
+
 .PHONY: lint
 lint: setup ## Check style, format, types and who imports whom
 	@echo "== ruff"

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from services.runtime import offsets
 from services.runtime.clock import Clock
+from services.runtime.crashing import crash_point
 from services.runtime.database import Pool
 from services.runtime.endings import Tally
 from services.runtime.envelope import Opener
@@ -87,6 +88,7 @@ class Consumer:
                 )
                 for each in portion
             ]
+            crash_point("after_validate")
             tally.add(await self.processing.settle(Stretches(stretches, self._moved)))
             marks.update((each.place, each.next_offset) for each in portion)
         return Settled(tally, seek)

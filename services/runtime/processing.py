@@ -17,6 +17,7 @@ import asyncpg
 from contracts.topics import TOPICS
 from services.runtime import inbox, metrics, outbox, parking
 from services.runtime.clock import Clock
+from services.runtime.crashing import crash_point
 from services.runtime.database import AWAY, PASSING, Connection, Pool
 from services.runtime.endings import Dead, Retry, Tally
 from services.runtime.errors import StoppedError
@@ -119,8 +120,10 @@ class Processing:
                     endings = self._sorted(claimed.entries, blocked, verdict, now)
                     said = await self._handled(connection, endings, now)
                     await piece.finish(connection, endings.handled(), endings.parks, now)
+                    crash_point("before_commit")
         finally:
             FIRING.reset(firing)
+        crash_point("after_commit")
         piece.settled()
         self.committed(said)
         for tell in endings.after_commit:

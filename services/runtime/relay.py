@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from services.runtime import metrics
+from services.runtime.crashing import crash_point
 from services.runtime.frames import Frame, unpack
 from services.runtime.leases import Leases
 from services.runtime.lifecycle import wait
@@ -125,6 +126,7 @@ class Relay:
             return ()
         with metrics.PUBLISH_SECONDS.time(), self.tracing.batch("send", "outbox", self._traceparents(rows)):
             published = await self.publisher.publish(rows, min(self.publish_seconds, left))
+        crash_point("after_produce")
         metrics.PUBLISHED.inc(sum(len(rows[row]) for row in published.arrived))
         if published.problem is not None:
             metrics.PUBLISH_FAILURES.inc()

@@ -19,6 +19,7 @@ from faststream.kafka.message import FAKE_CONSUMER
 
 from services.runtime import kafka, lenient, metrics, waiting
 from services.runtime.consumer import Consumer
+from services.runtime.crashing import crash_point
 from services.runtime.database import PASSING
 from services.runtime.handover import Handover, Poll
 from services.runtime.lifecycle import wait
@@ -130,6 +131,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         """Adopt what is new, settle what has been handed over."""
         poll = self._handover.take()
         slices = self._sliced(poll)
+        if slices:
+            crash_point("after_consume")
         try:
             if self._new:
                 await self._adopt()
@@ -208,6 +211,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         if marks == self._committed or not marks:
             return
         wanted = {TopicPartition(self._prefix + topic, partition): mark for (topic, partition), mark in marks.items()}
+        crash_point("before_offset_commit")
         with suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(1.0):
                 await self._kafka().commit(wanted)

@@ -1,14 +1,10 @@
 """Does every contact become exactly one case while every service is killed, joined and left under load?"""
 
 import asyncio
-import contextlib
 import json
 import os
 import random
 import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from pathlib import Path
 from uuid import uuid4
@@ -16,7 +12,6 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import orjson
-import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -61,38 +56,13 @@ async def _trouble(system: System) -> None:
     """Kill every service twice at random moments, and let a second intake and router join and leave."""
     dice = random.Random(7)
     for round_number in range(2):
-        joined = [_replica(system, name) for name in ("intake", "router")]
+        joined = [system.replica(name) for name in ("intake", "router")]
         for name in dice.sample(SERVICES, len(SERVICES)):
             await asyncio.sleep(dice.uniform(0.5, 2.0))
-            os.kill(_pid(system, name), signal.SIGKILL)
+            os.kill(system.present_pid(name), signal.SIGKILL)
         for number, process in enumerate(joined):
             process.send_signal(signal.SIGKILL if (number + round_number) % 2 else signal.SIGTERM)
             await asyncio.to_thread(process.wait)
-
-
-def _replica(system: System, name: str) -> "subprocess.Popen[bytes]":
-    """Start a second process of a service, with the environment of the first."""
-    environment = psutil.Process(_pid(system, name)).environ()
-    environment.pop("CASELOOP_ANNOUNCE_FILE", None)
-    environment["CASELOOP_HTTP_PORT"] = environment[f"CASELOOP_{name.upper()}_HTTP_PORT"] = "0"
-    return subprocess.Popen(
-        [sys.executable, "-m", f"services.{name}"],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def _pid(system: System, name: str) -> int:
-    """Return the present process of a service: `up` restarts a dead one."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        for process in psutil.Process(system.process.pid).children(recursive=True):
-            with contextlib.suppress(psutil.Error):  # it may have ended since the list was made
-                if f"services.{name}" in " ".join(process.cmdline()):
-                    return process.pid
-        time.sleep(0.05)
-    raise AssertionError(f"{name} was not restarted")
 
 
 async def _journal(system: System) -> dict[str, list[tuple[str, bytes]]]:

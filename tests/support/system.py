@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 START_SECONDS = 120.0
 STOP_SECONDS = 40.0
 
@@ -42,6 +44,29 @@ class System:
     def pid(self, service: str) -> int:
         """Return the process id that a service had when the system became ready."""
         return int(self.ready["pids"][service])
+
+    def present_pid(self, service: str) -> int:
+        """Return the present process of a service: `up` restarts a dead one."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            for process in psutil.Process(self.process.pid).children(recursive=True):
+                with contextlib.suppress(psutil.Error):  # it may have ended since the list was made
+                    if f"services.{service}" in process.cmdline():
+                        return process.pid
+            time.sleep(0.05)
+        raise AssertionError(f"{service} was not restarted")
+
+    def replica(self, service: str, **others: str) -> "subprocess.Popen[bytes]":
+        """Start a second process of a service with the environment of the first; nobody restarts it."""
+        environment = psutil.Process(self.present_pid(service)).environ() | others
+        environment.pop("CASELOOP_ANNOUNCE_FILE", None)
+        environment["CASELOOP_HTTP_PORT"] = environment[f"CASELOOP_{service.upper()}_HTTP_PORT"] = "0"
+        return subprocess.Popen(
+            [sys.executable, "-m", f"services.{service}"],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     @property
     def sms(self) -> str:

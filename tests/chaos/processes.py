@@ -1,0 +1,101 @@
+"""Rows 1 to 11: what when processes die, stand still, stop and start under load?"""
+
+import asyncio
+import os
+import signal
+import time
+
+from tests.chaos.registry import row
+from tests.chaos.rig import SERVICE_NAMES, Rig
+
+INSIDE = ("after_consume", "after_validate", "before_commit")
+BEHIND = ("after_commit", "after_produce", "before_offset_commit")
+CRASH_SECONDS = 40.0
+
+
+async def _crash_at(rig: Rig, service: str, *points: str) -> None:
+    """Let a replica die at each of these points, exactly there, and return when all are dead."""
+    armed = {point: f"{point}:{rig.dice.randint(1, 3)}" for point in points}
+    dying = [await rig.replica(service, CASELOOP_CRASH_AT=at) for at in armed.values()]
+    ended = await asyncio.gather(*(rig.ended(process, CRASH_SECONDS) for process in dying))
+    if any(status != -signal.SIGKILL for status in ended):
+        raise AssertionError(f"{service}: replicas armed with {armed} ended with {ended}")
+
+
+@row("1", "intake is killed at random, and at three of the six crash points, by seed")
+async def intake_dies(rig: Rig) -> None:
+    await _crash_at(rig, "intake", *(INSIDE if rig.seed % 2 else BEHIND))
+    await rig.kill("intake")
+
+
+@row("2", "router is killed at random, and at the other three crash points")
+async def router_dies(rig: Rig) -> None:
+    await _crash_at(rig, "router", *(BEHIND if rig.seed % 2 else INSIDE))
+    await rig.kill("router")
+
+
+@row("5", "every relay is killed between the broker's ack and the delete")
+async def relays_die_after_the_ack(rig: Rig) -> None:
+    await asyncio.gather(
+        *(_crash_at(rig, service, "after_produce") for service in ("intake", "router", "followup", "notify"))
+    )
+
+
+@row("6", "one of two replicas of intake and router is killed every 3 s")
+async def replicas_die_again_and_again(rig: Rig) -> None:
+    for round_number in range(4):
+        replicas = [await rig.replica(service) for service in ("intake", "router")]
+        await rig.wait(3.0)
+        if round_number % 2:
+            await rig.kill("intake", "router")
+        for process in replicas:
+            process.kill()
+
+
+@row("7", "all five services are killed at once")
+async def all_die(rig: Rig) -> None:
+    await rig.kill(*SERVICE_NAMES)
+
+
+@row("8", "router stands still beyond its session while a replica takes over, then goes on as a zombie")
+async def zombie_router(rig: Rig) -> None:
+    await rig.replica("router")
+    await rig.wait(3.0)
+    before = await rig.metric("router", "caseloop_fenced_total")
+    pid = await rig.hit("router", signal.SIGSTOP)
+    await rig.wait(9.0)
+    os.kill(pid, signal.SIGCONT)
+    await rig.wait(2.0)
+    rig.figures["zombie_writes_rejected"] = round(await rig.metric("router", "caseloop_fenced_total") - before)
+
+
+@row("10", "every service gets SIGTERM under full load")
+async def all_end_in_order(rig: Rig) -> None:
+    began, longest = time.perf_counter(), 0.0
+
+    async def ended(service: str) -> None:
+        nonlocal longest
+        pid = await rig.hit(service, signal.SIGTERM)
+        await rig.until(lambda: not _is_there(pid), 20)
+        longest = max(longest, time.perf_counter() - began)
+        await rig.restarted(service, pid)
+
+    await asyncio.gather(*(ended(service) for service in SERVICE_NAMES))
+    rig.figures["longest_exit_seconds"] = round(longest, 2)
+    rig.must(lambda _, verdict: None if longest <= 10 else verdict.add("late", "SIGTERM", f"exit took {longest:.1f} s"))
+
+
+@row("11", "the services are restarted one by one")
+async def rolling_restart(rig: Rig) -> None:
+    for service in SERVICE_NAMES:
+        pid = await rig.hit(service, signal.SIGTERM)
+        await rig.restarted(service, pid)
+        await rig.wait(1.5)
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,56 @@
+"""Which rows of the fault matrix are there? A row is one function: it does the harm, the rig does the rest."""
+
+import importlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.chaos.rig import Rig
+
+Act = Callable[["Rig"], Awaitable[None]]
+FAMILIES = ("processes",)
+"""Modules of this folder that hold rows."""
+ROWS: dict[str, "Row"] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the matrix, and what it needs."""
+
+    number: str
+    title: str
+    act: Act
+    policy: str | None = None
+    """A shipped pack instead of the standard."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    rate: float = 30.0
+    """Cases per second of the load."""
+    late_seconds: float = 30.0
+    """So late a timer may be, because of the fault."""
+    own_kafka: bool = False
+    """A broker for this row alone, because the row changes it for good."""
+    own_postgres: bool = False
+    kafka_door: bool = False
+    """Everybody reaches the row's own broker through ``rig.kafka_door``."""
+    postgres_door: bool = False
+    """Whether the services reach PostgreSQL through ``rig.postgres_door``."""
+
+
+def row(number: str, title: str, **needs: Any) -> Callable[[Act], Act]:  # noqa: ANN401 - the fields of a row
+    """Let this function be a row of the matrix."""
+
+    def kept(act: Act) -> Act:
+        if number in ROWS:
+            raise AssertionError(f"there are two rows {number}")
+        ROWS[number] = Row(number, title, act, **needs)
+        return act
+
+    return kept
+
+
+def rows() -> list[Row]:
+    """Return all rows in the order of the matrix."""
+    for family in FAMILIES:
+        importlib.import_module(f"tests.chaos.{family}")
+    return sorted(ROWS.values(), key=lambda each: int(each.number))

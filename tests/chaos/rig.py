@@ -1,0 +1,137 @@
+"""What does a row act upon: a running product under load, with every handle to hurt it?"""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+import asyncpg
+import httpx
+
+from deploy.local import KafkaServer, PostgresServer
+from tests.chaos.load import Load
+from tests.support.driver import Driver
+from tests.support.history import History, Verdict
+from tests.support.history.recording import SERVICES, Addresses
+from tests.support.proxy import Door
+from tests.support.system import System
+
+SERVICE_NAMES = tuple(SERVICES)
+Check = Callable[[History, Verdict], None]
+
+
+@dataclass(slots=True)
+class Servers:
+    """Kafka and PostgreSQL of a whole chaos session, or a row's own; a row may end them and start them again."""
+
+    kafka: KafkaServer
+    postgres: PostgresServer
+
+
+@dataclass(slots=True)
+class Rig:
+    """One row at work."""
+
+    servers: Servers
+    system: System
+    addresses: Addresses
+    driver: Driver
+    load: Load
+    seed: int
+    dice: random.Random
+    kafka_door: Door | None = None
+    postgres_door: Door | None = None
+    figures: dict[str, object] = field(default_factory=dict)
+    """What else the row measures."""
+    checks: list[Check] = field(default_factory=list)
+    """What else must hold at the end."""
+    parked: int = 0
+    """How many records this row means to end in the lots."""
+    closing: int | None = None
+    """How many cases must have been closed, when not all of the load."""
+    replicas: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
+
+    async def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        await asyncio.sleep(seconds)
+
+    def between(self, least: float, most: float) -> float:
+        """Return a number that the seed decides."""
+        return self.dice.uniform(least, most)
+
+    async def until(self, fact: Callable[[], bool], seconds: float = 30.0) -> None:
+        """Wait for a fact with a deadline."""
+        async with asyncio.timeout(seconds):
+            while not fact():  # noqa: ASYNC110 - the fact lies in another process, which sets no event of ours
+                await asyncio.sleep(0.02)
+
+    async def pid(self, service: str) -> int:
+        """Return the present process of a service."""
+        return await asyncio.to_thread(self.system.present_pid, service)
+
+    async def hit(self, service: str, number: signal.Signals) -> int:
+        """Send a signal to a service and return whom it met."""
+        pid = await self.pid(service)
+        os.kill(pid, number)
+        return pid
+
+    async def kill(self, *services: str) -> None:
+        """Kill these at once and return when `up` has started each again."""
+        gone = {service: await self.pid(service) for service in services}
+        for pid in gone.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for service, pid in gone.items():
+            await self.restarted(service, pid)
+
+    async def restarted(self, service: str, pid: int) -> None:
+        """Return when another process has taken the place of this one."""
+        async with asyncio.timeout(30):
+            while await self.pid(service) == pid:  # noqa: ASYNC110 - the fact lies in another process
+                await asyncio.sleep(0.05)
+
+    async def replica(self, service: str, **others: str) -> "subprocess.Popen[bytes]":
+        """Start a second process of a service; nobody restarts it."""
+        process = await asyncio.to_thread(lambda: self.system.replica(service, **others))
+        self.replicas.append(process)
+        return process
+
+    async def ended(self, process: "subprocess.Popen[bytes]", seconds: float = 40.0) -> int:
+        """Wait for the end of a replica and return its status."""
+        return await asyncio.to_thread(process.wait, seconds)
+
+    @contextlib.asynccontextmanager
+    async def database(self, service: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+        """Give a connection to the schema of a service, past any door."""
+        connection = await asyncpg.connect(self.addresses.postgres, server_settings={"search_path": service})
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    async def provider(self, **behaviour: object) -> None:
+        """Let the SMS provider behave differently from now on; nothing said: well."""
+        async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+            (await client.post(f"{self.addresses.sms}/behaviour", json=behaviour)).raise_for_status()
+
+    async def metric(self, service: str, name: str) -> float:
+        """Return the sum of a metric of a service now."""
+        async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+            text = (await client.get(f"{self.system.http(service)}/metrics")).text
+        lines = [line for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
+        return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+    def must(self, check: Check) -> None:
+        """Judge this as well, at the end."""
+        self.checks.append(check)
+
+    def end_replicas(self) -> None:
+        """Kill what the row left running."""
+        for process in self.replicas:
+            if process.poll() is None:
+                process.kill()
+                process.wait()

@@ -1,0 +1,112 @@
+"""How does a row get a product of its own: its own database, its own topics, its own processes?"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from aiokafka.admin import AIOKafkaAdminClient
+
+from contracts.topics import TOPICS
+from deploy.local import start_kafka, start_postgres
+from deploy.local.process import free_port
+from services.runtime.settings import STANDARD_POLICY
+from tests.chaos.load import Load
+from tests.chaos.registry import Row
+from tests.chaos.rig import Rig, Servers
+from tests.support.driver import Driver
+from tests.support.history.recording import Addresses
+from tests.support.proxy import Door, door_at, door_to
+from tests.support.servers import fresh_database, unique_name
+from tests.support.system import System, running_system
+
+DEPARTMENTS = ("front_desk", "technical_support", "operations", "after_sales_desk", "complaint_desk")
+AGENTS = 2
+PARTITIONS = "6"
+
+
+@asynccontextmanager
+async def rig_for(row: Row, servers: Servers, folder: Path, seed: int, rate: float) -> AsyncIterator[Rig]:
+    """Give it, and take it down afterwards."""
+    prefix = f"{unique_name(f'row{row.number}')}."
+    async with AsyncExitStack() as stack:
+        own = Servers(servers.kafka, servers.postgres)
+        kafka_door = await _own_kafka(stack, own, folder, row) if row.own_kafka or row.kafka_door else None
+        kafka = f"127.0.0.1:{kafka_door.port}" if kafka_door else own.kafka.bootstrap
+        if own.kafka is servers.kafka:
+            stack.push_async_callback(_forget_topics, kafka, prefix)
+        postgres, postgres_door = await _database(stack, own, folder, row)
+        system = await _system(
+            stack, folder, row, ("--kafka", kafka, "--postgres", _way(postgres, postgres_door)), prefix
+        )
+        driver = Driver(kafka, f"r{row.number}", said=[], prefix=prefix)
+        await driver.start()
+        stack.push_async_callback(driver.stop)
+        dice = random.Random(f"{row.number}/{seed}")
+        addresses = Addresses(kafka, postgres, system.sms, prefix)
+        rig = Rig(own, system, addresses, driver, Load(driver, rate, dice), seed, dice, kafka_door, postgres_door)
+        stack.callback(rig.end_replicas)
+        await driver.agents(AGENTS, DEPARTMENTS)
+        yield rig
+
+
+async def _own_kafka(stack: AsyncExitStack, own: Servers, folder: Path, row: Row) -> Door | None:
+    """Start a broker for this row alone; with a door it sends everybody through it."""
+    port, door, settings = free_port(), None, {}
+    if row.kafka_door:
+        door = await stack.enter_async_context(door_at("127.0.0.1", port))
+        settings = {"advertised.listeners": f"PLAINTEXT://127.0.0.1:{door.port}"}
+    own.kafka = await asyncio.to_thread(lambda: start_kafka(folder / "kafka", port=port, settings=settings))
+    stack.callback(_stop_kafka, own)
+    return door
+
+
+def _stop_kafka(own: Servers) -> None:
+    """Stop the broker of now: the row may have started another in its place."""
+    own.kafka.stop()
+
+
+async def _database(stack: AsyncExitStack, own: Servers, folder: Path, row: Row) -> tuple[str, Door | None]:
+    """Give an empty database, on a server for this row alone if it wants one, and the door before it."""
+    if row.own_postgres:
+        own.postgres = await asyncio.to_thread(start_postgres, folder / "postgres")
+        stack.callback(_stop_postgres, own)
+    postgres = await stack.enter_async_context(fresh_database(own.postgres.dsn))
+    return postgres, await stack.enter_async_context(door_to(postgres)) if row.postgres_door else None
+
+
+def _stop_postgres(own: Servers) -> None:
+    own.postgres.stop()
+
+
+def _way(postgres: str, door: Door | None) -> str:
+    return door.dsn if door else postgres
+
+
+async def _forget_topics(bootstrap: str, prefix: str) -> None:
+    """Delete the row's topics: the broker would get slower with each row."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_topics([prefix + topic for topic in TOPICS])
+    finally:
+        await admin.close()
+
+
+async def _system(stack: AsyncExitStack, folder: Path, row: Row, addresses: tuple[str, ...], prefix: str) -> System:
+    environment: Mapping[str, str] = {
+        "CASELOOP_TOPIC_PREFIX": prefix,
+        "CASELOOP_TOPIC_PARTITIONS": PARTITIONS,
+        "CASELOOP_TOPIC_REPLICATION": "1",
+        **row.environment,
+    }
+    policy = ("--policy", str(STANDARD_POLICY.with_name(f"{row.policy}.toml"))) if row.policy else ()
+    running = running_system(folder, *addresses, *policy, environment=environment)
+    system = await asyncio.to_thread(running.__enter__)
+
+    async def stop() -> None:
+        await asyncio.to_thread(running.__exit__, None, None, None)
+
+    stack.push_async_callback(stop)
+    return system

@@ -1,0 +1,110 @@
+"""Do the tools of the chaos runs do what they say: the broken ways to a server, the figures, the verdict of a row?"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.chaos.load import pace
+from tests.chaos.registry import rows
+from tests.chaos.report import is_green
+from tests.support.proxy import BLACK_HOLE, HEALTHY, Door, Faults, door_at
+
+SOON = 0.3
+
+
+@asynccontextmanager
+async def echo_behind(faults: Faults) -> AsyncIterator[tuple[Door, asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Give a connection to a server that says everything back, through a door with these faults."""
+    talks: set[asyncio.Task[None]] = set()
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            writer.write(data)
+
+    def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talk = asyncio.ensure_future(echo(reader, writer))
+        talk.add_done_callback(lambda _: writer.transport.abort())
+        talks.add(talk)
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        async with door_at("127.0.0.1", server.sockets[0].getsockname()[1]) as door:
+            door.faults = faults
+            reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+            yield door, reader, writer
+            writer.transport.abort()
+        await asyncio.wait(talks, timeout=5)
+        await asyncio.gather(*talks, return_exceptions=True)
+
+
+async def said(reader: asyncio.StreamReader, count: int) -> bytes:
+    async with asyncio.timeout(SOON):
+        return await reader.readexactly(count)
+
+
+async def test_a_healthy_door_changes_nothing() -> None:
+    async with echo_behind(HEALTHY) as (_, reader, writer):
+        writer.write(b"hello")
+        assert await said(reader, 5) == b"hello"
+
+
+async def test_a_connection_is_reset_after_its_bytes() -> None:
+    async with echo_behind(Faults(cut_after_bytes=8)) as (_, reader, writer):
+        writer.write(b"hello")
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await said(reader, 5)
+
+
+async def test_a_connection_is_reset_behind_a_word() -> None:
+    async with echo_behind(Faults(cut_behind=b"COMMIT")) as (_, reader, writer):
+        writer.write(b"SELECT")
+        assert await said(reader, 6) == b"SELECT"
+        writer.write(b"COMMIT;")
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await said(reader, 7)
+
+
+@pytest.mark.parametrize("faults", [BLACK_HOLE, Faults(swallowed=frozenset({"out"})), Faults(bytes_per_second=2)])
+async def test_nothing_comes_back(faults: Faults) -> None:
+    async with echo_behind(faults) as (_, reader, writer):
+        writer.write(b"hello")
+        with pytest.raises(TimeoutError):
+            await said(reader, 5)
+
+
+async def test_a_way_that_has_swallowed_something_does_not_go_on() -> None:
+    async with echo_behind(Faults(swallowed=frozenset({"out"}))) as (door, reader, writer):
+        writer.write(b"hello")
+        with pytest.raises(TimeoutError):
+            await said(reader, 5)
+        door.faults = HEALTHY
+        writer.write(b"again")
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await said(reader, 5)
+
+
+def test_the_pace_tells_recovery_ratio_and_backlog() -> None:
+    sent = [at / 10 for at in range(400)]
+    still = [at for at in sent if not 10 <= at < 15]
+    figures = pace(sent, still, (10.0, 12.0), 5.0)
+    assert figures.recovery_seconds == pytest.approx(3.0, abs=0.11)
+    assert figures.throughput_ratio == pytest.approx(1.0, abs=0.06)
+    assert figures.backlog >= 50
+    assert pace(sent, [at for at in sent if at < 10], (10.0, 12.0), 5.0).recovery_seconds is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"lost": 1}, {"doubled": 1}, {"recovery_seconds": None}, {"recovery_seconds": 11}, {"throughput_ratio": 0.9}],
+)
+def test_a_row_with_anything_wrong_is_red(wrong: dict[str, object]) -> None:
+    good = dict.fromkeys(("lost", "doubled", "disordered", "early", "late"), 0)
+    fine: dict[str, object] = {**good, "recovery_seconds": 3.0, "throughput_ratio": 1.0}
+    assert is_green(fine)
+    assert not is_green({**fine, **wrong})
+
+
+def test_rows_have_the_numbers_of_the_matrix() -> None:
+    assert len({row.number for row in rows()}) == len(rows()) > 5
