@@ -1,7 +1,7 @@
 """How does a demand become a proposed case, with the keys that decide races (R7, R8)?"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -61,21 +61,23 @@ def _proposed(proposal: Proposal, position: int, placed: Placed) -> ProposedDema
 
 def _remember(proposal: Proposal, case_id: UUID, judged: Classification) -> None:
     book, conversation = proposal.book, proposal.conversation
-    case = KnownCase(
-        case_id=case_id,
-        case_number=case_number(case_id),
-        customer_id=proposal.customer,
-        conversation_id=conversation.conversation_id,
-        category=judged.category,
-        scenario=judged.scenario,
-        severity=judged.severity,
-        safety=judged.safety,
-        opened_at=proposal.now,
-        order_no=proposal.facts.get("order_no"),
-    )
     taken = any(known.primary_of for known in book.conversation_cases(conversation.conversation_id))
-    primary = None if taken else conversation.conversation_id
-    book.add_case(replace(case, primary_of=primary, subject_slot=_slot(book, proposal.customer, judged.category)))
+    book.add_case(
+        KnownCase(
+            case_id=case_id,
+            case_number=case_number(case_id),
+            customer_id=proposal.customer,
+            conversation_id=conversation.conversation_id,
+            category=judged.category,
+            scenario=judged.scenario,
+            severity=judged.severity,
+            safety=judged.safety,
+            opened_at=proposal.now,
+            order_no=proposal.facts.get("order_no"),
+            primary_of=None if taken else conversation.conversation_id,
+            subject_slot=_slot(book, proposal.customer, judged.category),
+        ),
+    )
     count_case(book, proposal.customer, complaint=judged.scenario == "complaint")
 
 

@@ -89,24 +89,7 @@ def _conversation(
     """
     message, mail = item.message, item.mail
     started = message if isinstance(message, ConversationStarted) else None
-    base = before or Conversation(
-        conversation_id=item.conversation_id,
-        channel=message.channel,
-        customer_id=customer,
-        contact_id=derived_id("contact", item.message_id),
-        started_at=item.at,
-        last_at=item.at,
-    )
-    if not known:
-        base = replace(
-            base,
-            contact_id=derived_id("contact", item.message_id),
-            ended=False,
-            greeted=False,
-            prompted_at=base.prompted_at if goes_on else None,
-            started_at=item.at,
-            agent_id=None,
-        )
+    base = before if before is not None and known else _begun(item, before, customer, goes_on=goes_on)
     to = started.to if started else (mail.to if mail else None)
     return replace(
         base,
@@ -116,6 +99,22 @@ def _conversation(
         language=language,
         agent_id=_kept(started.agent_id if started else None) or base.agent_id,
         subject=(mail.subject if mail else None) or base.subject,
+    )
+
+
+def _begun(item: Incoming, before: Conversation | None, customer: UUID, *, goes_on: bool) -> Conversation:
+    """Return the conversation with a contact that begins."""
+    contact_id = derived_id("contact", item.message_id)
+    if before is None:
+        return Conversation(item.conversation_id, item.message.channel, customer, contact_id, item.at, item.at)
+    return replace(
+        before,
+        contact_id=contact_id,
+        ended=False,
+        greeted=False,
+        prompted_at=before.prompted_at if goes_on else None,
+        started_at=item.at,
+        agent_id=None,
     )
 
 

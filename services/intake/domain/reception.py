@@ -198,8 +198,7 @@ class Reception:
         demands = self._proposed(book, item, entry, now, placement.demands, item.facts)
         choice = asks_for_choice(book, item, heard)
         if choice or demands:  # a stated need ends the prompt: a later "1" answers something else (R3)
-            conversation = book.conversations[item.conversation_id]
-            book.conversations[item.conversation_id] = replace(conversation, prompted_at=now if choice else None)
+            _prompt(book, item, now if choice else None)
         common = self._common(book, item, entry, now)
         common["contact"] = with_token(book, common["contact"], demands, placement.joins)
         return ContactReceived(
@@ -237,3 +236,10 @@ class Reception:
             only=only_case(book, conversation.channel, entry.customer, now, threading),
         )
         return Heard(place(understanding, around, threading), NONE, understanding)
+
+
+def _prompt(book: Book, item: Incoming, prompted_at: datetime | None) -> None:
+    """Write down since when a choice waits for its answer; hardly ever does one."""
+    conversation = book.conversations[item.conversation_id]
+    if conversation.prompted_at != prompted_at:
+        book.conversations[item.conversation_id] = replace(conversation, prompted_at=prompted_at)
