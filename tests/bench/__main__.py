@@ -23,7 +23,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from deploy.local import start_kafka, start_postgres
 from tests.bench.limit import Limit, measure
 from tests.support.driver import Driver, Journey
-from tests.support.system import System, running_system
+from tests.support.system import AWAKE, System, running_system
 
 DEPARTMENTS = ("front_desk", "technical_support", "operations", "after_sales_desk", "complaint_desk")
 TOPICS = (
@@ -71,7 +71,9 @@ def _everything() -> Iterator[System]:
         start_kafka(Path(scratch) / "kafka", benchmark=True) as kafka,
         start_postgres(Path(scratch) / "postgres") as postgres,
         running_system(
-            Path(scratch) / "up", "--kafka", kafka.bootstrap, "--postgres", postgres.dsn, environment=ONE_BROKER
+            Path(scratch) / "up",
+            *("--kafka", kafka.bootstrap, "--postgres", postgres.dsn, *AWAKE),
+            environment=ONE_BROKER,
         ) as system,
     ):
         yield system

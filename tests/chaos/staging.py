@@ -19,7 +19,7 @@ from tests.support.driver import Driver
 from tests.support.history.recording import Addresses
 from tests.support.proxy import Door, door_at, door_to
 from tests.support.servers import fresh_database, unique_name
-from tests.support.system import System, running_system
+from tests.support.system import AWAKE, System, running_system
 
 DEPARTMENTS = ("front_desk", "technical_support", "operations", "after_sales_desk", "complaint_desk")
 AGENTS = 2
@@ -101,7 +101,7 @@ async def _system(stack: AsyncExitStack, folder: Path, row: Row, addresses: tupl
         "CASELOOP_TOPIC_REPLICATION": "1",
         **row.environment,
     }
-    policy = ("--policy", str(STANDARD_POLICY.with_name(f"{row.policy}.toml"))) if row.policy else ()
+    policy = ("--policy", str(STANDARD_POLICY.with_name(f"{row.policy}.toml"))) if row.policy else AWAKE
     running = running_system(folder, *addresses, *policy, environment=environment)
     system = await asyncio.to_thread(running.__enter__)
 

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from contracts.router import verify_hash
 from tests.support.driver import Driver
-from tests.support.system import System, running_system
+from tests.support.system import AWAKE, System, running_system
 
 EVENTS = 20_000
 REPEATED = 4_000
@@ -28,7 +28,7 @@ DEADLINE_SECONDS = 240.0
 
 @pytest.mark.timeout(420)
 def test_twenty_thousand_events_with_kills_joins_and_leaves(tmp_path: Path) -> None:
-    with running_system(tmp_path) as system:
+    with running_system(tmp_path, *AWAKE) as system:
         asyncio.run(_under_fire(system))
 
 

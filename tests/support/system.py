@@ -16,6 +16,8 @@ import psutil
 
 START_SECONDS = 120.0
 STOP_SECONDS = 40.0
+AWAKE = ("--policy", str(Path(__file__).with_name("awake.toml")))
+"""The options of a system that sends SMS at every time of day."""
 
 
 @dataclass(slots=True)
