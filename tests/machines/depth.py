@@ -14,5 +14,5 @@ def register() -> None:
 def depth(share: float = 1.0) -> settings:
     """Return the settings of a machine; ``share`` is for one with a database behind it, which is slower."""
     profile = settings.get_profile(NIGHTLY if settings.get_current_profile_name() == NIGHTLY else CI)
-    steps = max(20, int(profile.stateful_step_count * share))
-    return settings(profile, max_examples=max(1, int(profile.max_examples * share)), stateful_step_count=steps)
+    steps, stories = int(profile.stateful_step_count * share), int(profile.max_examples * share)
+    return settings(profile, max_examples=stories, stateful_step_count=steps)
