@@ -58,6 +58,10 @@ check-asyncapi: ## Validate contracts/asyncapi.yaml with the official parser (ne
 bench: setup $(VENV)/.bench ## Measure the closed loop and the limit of this machine
 	@exec $(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: bench-audit
+bench-audit: setup ## Measure an audit of a million case events
+	@exec $(BIN)/python -m tests.bench.audit $(ARGS)
+
 .PHONY: generate
 generate: setup ## Write the schemas and asyncapi.yaml anew from the contracts
 	@exec $(BIN)/python -m contracts.generate

@@ -18,10 +18,17 @@ Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 
 
 @asynccontextmanager
-async def reader(settings: Settings, topics: Sequence[str]) -> AsyncIterator[AIOKafkaConsumer]:
+async def reader(
+    settings: Settings, topics: Sequence[str], *, check_crcs: bool = True
+) -> AsyncIterator[AIOKafkaConsumer]:
     """Give a consumer that stands before all partitions of these topics; it belongs to no group and commits nothing."""
     consumer = AIOKafkaConsumer(
-        **kafka.client_options(settings), group_id=None, enable_auto_commit=False, fetch_max_wait_ms=100
+        **kafka.client_options(settings),
+        group_id=None,
+        enable_auto_commit=False,
+        fetch_max_wait_ms=100,
+        auto_offset_reset="earliest",  # what retention takes away while we read must not let us jump to the end
+        check_crcs=check_crcs,
     )
     try:
         await consumer.start()

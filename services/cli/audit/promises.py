@@ -1,82 +1,112 @@
-"""Has every promise an end or a clock (S2)?"""
+"""Has every promise of a case an end or a clock (S2), and which clocks run?"""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from uuid import UUID
 
-from services.cli.audit.findings import Findings
+from services.cli.audit.chains import Chain
+from services.cli.audit.findings import Finding, Findings
+from services.cli.audit.runs import Fact
 
 CHECK = "promise"
-LATE_SECONDS = 60.0
+CLOCK = "clock"
+LATE = timedelta(seconds=60)
 """So long after its time a promise may be without an end: the breach is on its way."""
 
-_MADE = frozenset({"caseloop.case.promise_made.v1", "caseloop.case.promise_moved.v1"})
-_ENDED = {"caseloop.case.promise_kept.v1": "kept", "caseloop.case.promise_breached.v1": "breached"}
+_ENDED = {"promise_kept": "kept", "promise_breached": "breached"}
 _OVER = frozenset({"closed", "merged", "spam"})
-_CLOCK_ENDED = {
-    "caseloop.clock.met.v1": "kept",
-    "caseloop.clock.breached.v1": "breached",
-    "caseloop.clock.cancelled.v1": "cancelled",
-}
-_CLOCK = "caseloop.clock."
+_CLOCK_ENDED = {"met": "kept", "breached": "breached", "cancelled": "cancelled"}
+_CLOCK_RUNS = frozenset({"started", "resumed", "warned"})
+_ADVICE_LOST = (
+    "nobody watches it; promise anew: `caseloop command move_promise`, which starts a clock."
+    " An audit cannot decide what the customer is told"
+)
+_ADVICE_LATE = "its clock should have breached: is followup running, is its timer set? See the timer findings"
 
 
 @dataclass(slots=True)
 class Promises:
-    """Every promise that the journal tells of."""
+    """The promises and clocks of one case."""
 
-    due: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    ends: dict[tuple[str, str], str] = field(default_factory=dict)
-    clocks: set[tuple[str, str]] = field(default_factory=set)
-    over: set[str] = field(default_factory=set)
-    """Cases that have ended, and their open promises with them."""
+    case_id: UUID
+    due: dict[str, datetime] = field(default_factory=dict)
+    ends: dict[str, str] = field(default_factory=dict)
+    clocks: set[str] = field(default_factory=set)
+    """Promises whose clock has started and not ended."""
+    running: dict[str, str] = field(default_factory=dict)
+    """Clocks that run towards a moment: their timer must be set."""
 
-    def take_event(self, kind: str, data: Mapping[str, Any]) -> None:
+    def take_event(self, kind: str, promise_id: str, due_at: str) -> None:
         """Add an event of the journal."""
-        case_id = str(data.get("case_id"))
-        if data.get("state") in _OVER:
-            self.over.add(case_id)
-        elif data.get("version") is not None:
-            self.over.discard(case_id)
-        if kind in _MADE:
-            promise = (case_id, str(data["promise_id"]))
-            self.due[promise] = datetime.fromisoformat(data["due_at"])
-            self.ends.pop(promise, None)
-        elif kind in _ENDED:
-            self.ends[(case_id, str(data["promise_id"]))] = _ENDED[kind]
-
-    def take_clock(self, kind: str, data: Mapping[str, Any]) -> None:
-        """Add a step of a clock that followup told of."""
-        if not kind.startswith(_CLOCK) or not data.get("promise_id"):
-            return
-        promise = (str(data["case_id"]), str(data["promise_id"]))
-        if kind in _CLOCK_ENDED:
-            self.clocks.discard(promise)
-            self.ends.setdefault(promise, _CLOCK_ENDED[kind])
+        if kind in _ENDED:
+            self.ends[promise_id] = _ENDED[kind]
         else:
-            self.clocks.add(promise)
-            if self.ends.get(promise) == "cancelled":  # moved: the old clock ended, the new one runs
-                del self.ends[promise]
+            self.due[promise_id] = datetime.fromisoformat(due_at)
+            self.ends.pop(promise_id, None)
 
-    def judge(self, findings: Findings, now: datetime) -> dict[str, int]:
-        """Add what does not hold and return how many promises have which end."""
+    def take_clock(self, step: str, clock_id: str, promise_id: str, due_at: str) -> None:
+        """Add a step of a clock that followup told of."""
+        if step in _CLOCK_RUNS and due_at:
+            self.running[clock_id] = due_at
+        else:
+            self.running.pop(clock_id, None)
+        if promise_id:
+            self._take_promised(step, promise_id, due_at)
+
+    def _take_promised(self, step: str, promise_id: str, due_at: str) -> None:
+        if step in _CLOCK_ENDED:
+            self.clocks.discard(promise_id)
+            if not self._was_moved(promise_id, due_at):
+                self.ends.setdefault(promise_id, _CLOCK_ENDED[step])
+            return
+        self.clocks.add(promise_id)
+        if self.ends.get(promise_id) == "cancelled":  # moved: the old clock ended, the new one runs
+            del self.ends[promise_id]
+
+    def _was_moved(self, promise_id: str, due_at: str) -> bool:
+        """Tell whether the clock that ended watched an earlier time of the promise."""
+        due = self.due.get(promise_id)
+        return due is not None and bool(due_at) and datetime.fromisoformat(due_at) < due
+
+    def judge(self, findings: Findings, now: datetime, *, over: bool) -> dict[str, int]:
+        """Add what does not hold and return how many promises have which end; ``over`` says that the case has ended."""
         counts: dict[str, int] = {}
-        for promise, due_at in self.due.items():
-            ending = self._ending(promise)
+        for promise_id, due_at in self.due.items():
+            ending = self._ending(promise_id, over=over)
             counts[ending] = counts.get(ending, 0) + 1
-            where = f"case {promise[0]} promise {promise[1]}"
+            where = f"case {self.case_id} promise {promise_id}"
             if ending == "lost":
-                findings.add(CHECK, where, "it has neither an end nor a clock")
-            elif ending == "running" and due_at + timedelta(seconds=LATE_SECONDS) < now:
-                findings.add(CHECK, where, "its time has passed and it has no end")
+                problem = "it has neither an end nor a clock"
+                findings.add(Finding(CHECK, where, problem, _ADVICE_LOST, self.case_id))
+            elif ending == "running" and due_at + LATE < now:
+                problem = "its time has passed and it has no end"
+                findings.add(Finding(CHECK, where, problem, _ADVICE_LATE, self.case_id))
         return counts
 
-    def _ending(self, promise: tuple[str, str]) -> str:
-        if promise in self.clocks and promise not in self.ends:
-            return "closed with its case" if promise[0] in self.over else "running"
-        if promise in self.ends and self.ends[promise] != "cancelled":
-            return self.ends[promise]
-        if promise[0] in self.over:
-            return "closed with its case"
-        return "lost"
+    def _ending(self, promise_id: str, *, over: bool) -> str:
+        end = self.ends.get(promise_id)
+        if end is None and promise_id in self.clocks:
+            return "closed with its case" if over else "running"
+        if end is not None and end != "cancelled":
+            return end
+        return "closed with its case" if over else "lost"
+
+
+def promises_of(chain: Chain, clocks: Iterable[Fact]) -> Promises:
+    """Return what the journal and the clocks say of the promises of a case."""
+    promises = Promises(chain.case_id)
+    for kind, promise_id, due_at in chain.promises:
+        promises.take_event(kind, promise_id, due_at)
+    for fact in sorted(clocks, key=_place):
+        promises.take_clock(*fact[3:])
+    return promises
+
+
+def is_over(chain: Chain) -> bool:
+    """Tell whether the case has ended, and its open promises with it."""
+    return chain.state in _OVER
+
+
+def _place(fact: Sequence[int]) -> tuple[int, int]:
+    return fact[1], fact[2]

@@ -1,31 +1,27 @@
-"""In which order are topics and tables read, so that what is still on its way is not taken for lost?
-
-Upstream ends are fixed first; then the audit waits until the next service has settled up to them and has said what
-it decided; only then the topic behind it is read.
-"""
+"""In which order are topics and tables read, and what is proven by that?"""
 
 import asyncio
+import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
 
-import orjson
-
-from contracts.topics import CHANNELS
-from services.cli.audit.chains import Chains
-from services.cli.audit.doors import Doors
-from services.cli.audit.findings import Findings
-from services.cli.audit.promises import Promises
-from services.cli.audit.settling import known_to, parked_of, settled
+from services.cli.audit.cases import Cases
+from services.cli.audit.doors import CONTACT_CHECK, OWED, Door, message_id_of
+from services.cli.audit.findings import Finding, Findings, Spot
+from services.cli.audit.parts import Order, Part
+from services.cli.audit.plan import CHANNEL_TOPICS, Plan, Scope
+from services.cli.audit.processes import read_all
+from services.cli.audit.progress import Telling
+from services.cli.audit.repairs import TellContact
+from services.cli.audit.runs import Fact, Sorter, by_key
+from services.cli.audit.second_look import look_again
+from services.cli.audit.tables import PAGE, known_to, looking, parked_of
+from services.cli.audit.timers import check_timers
 from services.cli.connection import Connection
-from services.cli.reading import Record as KafkaRecord
-from services.cli.reading import ends_of, header, reader, records_until, seek
-from services.runtime.records import Record
-
-CHANNEL_TOPICS = tuple(f"channel.{name}" for name in CHANNELS)
-_SLACK = timedelta(minutes=1)
-"""A gateway's clock may be ahead of ours: what follows from an event may look older than it."""
+from services.runtime.database import Connection as Tables
 
 
 @dataclass(slots=True)
@@ -34,90 +30,107 @@ class Proof:
 
     findings: Findings = field(default_factory=Findings)
     endings: Counter[str] = field(default_factory=Counter)
+    oldest_in_flight_seconds: float | None = None
     cases: int = 0
     events: int = 0
     duplicates: int = 0
+    repaired: int = 0
     promises: dict[str, int] = field(default_factory=dict)
+    clocks: int = 0
+    waiting: int = 0
+    """Callbacks and surveys."""
 
 
-@dataclass(slots=True)
-class _Reading:
-    """One audit on its way."""
-
-    connection: Connection
-    since: datetime | None
-    deadline: float
-    proof: Proof
-
-    @property
-    def prefix(self) -> str:
-        return self.connection.topic_prefix
-
-    async def settle(self, service: str, topics: Sequence[str]) -> None:
-        """Wait for a service; what it has not settled in time is a finding."""
-        async with reader(self.connection.settings(), topics) as consumer:
-            ends = {
-                (place.topic.removeprefix(self.prefix), place.partition): end
-                for place, end in (await ends_of(consumer)).items()
-            }
-        for (topic, partition), count in (
-            await settled(self.connection.postgres, service, ends, self.deadline)
-        ).items():
-            where = f"{service}: {topic}" + (f"/{partition}" if partition or "." in topic else "")
-            self.proof.findings.add("settling", where, f"{count} not settled yet; is {service} running?")
-
-    async def records(self, topics: Sequence[str], since: datetime | None) -> AsyncIterator[KafkaRecord]:
-        """Yield what stands on these topics now, in order per partition."""
-        async with reader(self.connection.settings(), topics) as consumer:
-            ends = await ends_of(consumer)
-            await seek(consumer, since)
-            async for some in records_until(consumer, ends):
-                for record in some:
-                    yield record
+async def prove(connection: Connection, scope: Scope, telling: Telling) -> Proof:
+    """Return the proof over a range of time, or over everything that is kept."""
+    proof = Proof()
+    deadline = asyncio.get_running_loop().time() + scope.wait_seconds
+    plan = Plan(connection, scope, proof.findings, deadline, connection.settings())
+    telling.begin("waiting for what is on its way", 0)
+    await plan.settle("intake", CHANNEL_TOPICS)
+    await plan.settle("router", ["contacts"])
+    await plan.settle("router", ["case.commands"], judged=False)
+    await plan.settle("followup", ["case.events"])
+    plan.read_to |= await plan.ends(["followups", "case.snapshots"])
+    with tempfile.TemporaryDirectory(prefix="caseloop-audit-") as folder:
+        await _read_and_judge(proof, plan, telling, Path(folder))
+    return proof
 
 
-async def prove(connection: Connection, since: datetime | None, wait_seconds: float, now: datetime) -> Proof:
-    """Return the proof over everything since then, or over everything that is kept."""
-    reading = _Reading(connection, since, asyncio.get_running_loop().time() + wait_seconds, Proof())
-    findings = reading.proof.findings
-    await reading.settle("intake", CHANNEL_TOPICS)
-    await reading.settle("router", ["contacts", "case.commands"])
-    await reading.settle("followup", ["case.events"])
-    doors = Doors(
-        findings, await parked_of(connection.postgres, "intake"), await parked_of(connection.postgres, "router")
-    )
-    chains, promises = Chains(findings, from_start=since is None), Promises()
-    earlier = since - _SLACK if since else None
-    async for record in reading.records(["contacts"], earlier):
-        doors.take_contact(_plain(record, reading.prefix))
-    async for record in reading.records(CHANNEL_TOPICS, since):
-        doors.take_channel_event(_plain(record, reading.prefix))
-    async for record in reading.records(["case.events"], earlier):
-        data = chains.take(record.value, record.key, f"case.events/{record.partition}@{record.offset}")
-        promises.take_event(header(record, "ce_type") or "", data)
-        doors.take_cause(str(data.get("cause", {}).get("id")))
-    async for record in reading.records(["followups"], earlier):
-        promises.take_clock(header(record, "ce_type") or "", orjson.loads(record.value or b"{}"))
-    await _conclude(reading, doors, chains, promises, now)
-    return reading.proof
+async def _read_and_judge(proof: Proof, plan: Plan, telling: Telling, folder: Path) -> None:
+    connection, findings = plan.connection, proof.findings
+    parked = [await parked_of(connection.postgres, service) for service in ("intake", "router")]
+    order = Order(plan.settings, folder, "part", plan.stretches, parked[0], parked[1], plan.reached)
+    telling.begin("reading", sum(stretch.records for stretch in plan.stretches))
+    parts = await read_all(order, telling.advance)
+    _add_up(proof, parts)
+    await _channel_events(proof, plan, parts, folder)
+    await _contacts(findings, plan, parts, folder)
+    telling.begin("looking at each case", 0)
+    cases = Cases(connection.postgres, folder, plan.scope.now, findings, plan.from_start, telling.advance)
+    await cases.go_through([run for part in parts for run in part.case_runs])
+    telling.begin("looking again where things were on their way", 0)
+    await look_again(cases, plan)
+    proof.waiting = await check_timers(connection.postgres, findings, plan.scope.now)
+    proof.cases, proof.promises, proof.clocks = cases.cases, dict(cases.promises), cases.clocks
+    proof.duplicates += cases.duplicates
+    proof.repaired = cases.repaired
 
 
-async def _conclude(reading: _Reading, doors: Doors, chains: Chains, promises: Promises, now: datetime) -> None:
-    proof = reading.proof
-    waiting = [event.message_id for event in doors.waiting]
-    doors.close(await known_to(reading.connection.postgres, "intake", waiting) if waiting else set())
-    proof.endings = doors.endings
-    proof.cases, proof.events, proof.duplicates = len(chains.chains), chains.events, chains.duplicates
-    proof.promises = promises.judge(proof.findings, now)
+def _add_up(proof: Proof, parts: Sequence[Part]) -> None:
+    for part in parts:
+        proof.findings.join(part.findings)
+        proof.endings.update(part.endings)
+        proof.events += part.events
+        proof.duplicates += part.duplicates
 
 
-def _plain(record: KafkaRecord, prefix: str) -> Record:
-    return Record(
-        record.topic.removeprefix(prefix),
-        record.partition,
-        record.offset,
-        record.timestamp,
-        record.key,
-        record.value,
-        tuple(record.headers),
+async def _channel_events(proof: Proof, plan: Plan, parts: Sequence[Part], folder: Path) -> None:
+    """Count what became of every channel event."""
+    unused = Sorter(folder, "unused")
+    door = Door(unused, unused, proof.findings, {}, {}, {})
+    waiting: list[Fact] = []
+    async with looking(plan.connection.postgres, "intake") as intake:
+        for _, facts in by_key([run for part in parts for run in part.event_runs], folder):
+            waiting += door.judge(facts)
+            if len(waiting) >= PAGE:
+                await _ask_guard(door, intake, waiting)
+                waiting = []
+        await _ask_guard(door, intake, waiting)
+    proof.endings.update(door.endings)
+    oldest = [at for at in (door.oldest_ms, *(part.oldest_ms for part in parts)) if at is not None]
+    if oldest:
+        proof.oldest_in_flight_seconds = max(plan.scope.now.timestamp() - min(oldest) / 1000, 0.0)
+
+
+async def _ask_guard(door: Door, intake: Tables, waiting: Sequence[Fact]) -> None:
+    known = await known_to(intake, [message_id_of(fact) for fact in waiting]) if waiting else ()
+    for fact in waiting:
+        if message_id_of(fact) in known:
+            door.end("settled", fact[4])
+        else:
+            door.lost(fact)
+
+
+async def _contacts(findings: Findings, plan: Plan, parts: Sequence[Part], folder: Path) -> None:
+    """Check that every understood demand is on the journal."""
+    async with looking(plan.connection.postgres, "router") as router:
+        for key, facts in by_key([run for part in parts for run in part.contact_runs], folder):
+            owed = next((fact for fact in facts if fact[0] == OWED), None)
+            if owed is None or len({fact[0] for fact in facts}) > 1:
+                continue
+            spot = Spot("contacts", owed[1], owed[2])
+            if spot.offset < plan.reached[spot.topic, spot.partition]:
+                settled = bool(await known_to(router, [UUID(bytes=key)]))
+                findings.add(_untold(spot, settled=settled))
+
+
+def _untold(spot: Spot, *, settled: bool) -> Finding:
+    problem = "its demand has no event on the journal"
+    if settled:
+        advice = "the router has settled it and will not look again: open the case by hand. This cannot be repaired"
+        return Finding(CONTACT_CHECK, str(spot), problem, advice, spot=spot)
+    advice = "`caseloop audit --repair` lets intake say it again; if the router has it after all, nothing happens"
+    return Finding(
+        CONTACT_CHECK, str(spot), problem, advice, spot=spot, repair=TellContact(spot.partition, spot.offset)
     )

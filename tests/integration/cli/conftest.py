@@ -7,6 +7,8 @@ import pytest
 from services.cli.connection import Where, find
 from services.cli.operations import apply_migrations, make_topics
 from services.runtime import configuration
+from tests.integration.cli.ledgers import CASES, Fill, Spoiling
+from tests.support.ledger import Ledger
 
 
 @pytest.fixture
@@ -22,3 +24,18 @@ async def where(postgres_database: str, kafka_bootstrap: str, monkeypatch: pytes
     await apply_migrations(postgres_database)
     await make_topics(find(there))
     return there
+
+
+@pytest.fixture
+def fill(where: Where) -> Fill:
+    """Write whole cases to the system, spoilt or not."""
+
+    async def write(spoiling: Spoiling | None = None) -> Ledger:
+        connection = find(where)
+        ledger = Ledger(connection.settings(), connection.postgres, "ledger", 2, recorded=True)
+        if spoiling is not None:
+            ledger.spoil = spoiling(ledger)
+        await ledger.write(CASES)
+        return ledger
+
+    return write

@@ -1,0 +1,129 @@
+"""How are the cases gone through, one by one, with what their tables say?
+
+The runs bring every case up once, in the order of ids, which is the order of the router's table: page by page the two
+are laid side by side. Cases in doubt are kept and looked at again at the end (``second_look``).
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from uuid import UUID
+
+from services.cli.audit.casefile import CaseFile, case_file, judge
+from services.cli.audit.findings import Findings
+from services.cli.audit.runs import Fact, by_key
+from services.cli.audit.tables import PAGE, Stored, cases_between, cases_of, looking
+from services.cli.audit.timers import TIMED, set_timers
+from services.runtime.database import Connection
+
+DOUBTS_MAX = 20_000
+"""Cases in doubt that are kept, some 60 MB at most; beyond that the system moves too fast, or much is broken."""
+_FIRST, _LAST = UUID(int=0), UUID(int=2**128 - 1)
+
+
+@dataclass(slots=True)
+class Cases:
+    """What was found about cases, and which of them need a second look."""
+
+    dsn: str
+    folder: Path
+    now: datetime
+    findings: Findings
+    from_start: bool
+    """Everything that was ever said has been read."""
+    progress: Callable[[int], None]
+    cases: int = 0
+    duplicates: int = 0
+    repaired: int = 0
+    promises: Counter[str] = field(default_factory=Counter)
+    clocks: int = 0
+    doubtful: dict[UUID, list[Fact]] = field(default_factory=dict)
+
+    async def go_through(self, runs: Sequence[Path]) -> None:
+        """Look at every case."""
+        facts, after = by_key(runs, self.folder), _FIRST
+        async with AsyncExitStack() as stack:
+            router = await stack.enter_async_context(looking(self.dsn, "router"))
+            timers = {name: await stack.enter_async_context(looking(self.dsn, name)) for name in TIMED}
+            while batch := dict(_batch(facts)):
+                until = next(reversed(batch))
+                await self._look(batch, router, timers, after, until)
+                after = until
+            if self.from_start:
+                await self._look({}, router, timers, after, _LAST)
+
+    async def _look(
+        self,
+        batch: dict[UUID, list[Fact]],
+        router: Connection,
+        timers: dict[str, Connection],
+        after: UUID,
+        until: UUID,
+    ) -> None:
+        """Look at the cases of a batch, and at those that only the table knows."""
+        files: list[CaseFile] = []
+        unknown = set(batch)
+        async for stored in self._stored(router, batch, after, until):
+            unknown.discard(stored.case_id)
+            files.append(self._file(stored.case_id, batch.get(stored.case_id, ()), stored))
+            if len(files) >= 2 * PAGE:
+                await self._judge(files, batch, timers)
+                files = []
+        files += [self._file(case_id, batch[case_id], None) for case_id in batch if case_id in unknown]
+        await self._judge(files, batch, timers)
+
+    async def _stored(
+        self, router: Connection, batch: dict[UUID, list[Fact]], after: UUID, until: UUID
+    ) -> AsyncIterator[Stored]:
+        """Yield what the router holds: of all cases up to ``until``, or only of those that something was read about."""
+        if self.from_start:
+            async for stored in cases_between(router, after, until):
+                yield stored
+        else:
+            for stored, _ in await cases_of(router, list(batch)):
+                yield stored
+
+    def _file(self, case_id: UUID, facts: Sequence[Fact], stored: Stored | None) -> CaseFile:
+        return case_file(case_id, facts, stored, from_start=self.from_start)
+
+    async def _judge(self, files: list[CaseFile], batch: dict[UUID, list[Fact]], timers: dict[str, Connection]) -> None:
+        set_ = await timers_of(files, timers)
+        for file in files:
+            judge(file, set_, self.now, whole=self.from_start)
+            if not file.doubts.total:
+                self.conclude(file)
+            elif len(self.doubtful) < DOUBTS_MAX:
+                self.doubtful[file.case_id] = list(batch.get(file.case_id, ()))
+            else:
+                self.conclude(file)
+        self.progress(len(files))
+
+    def conclude(self, file: CaseFile) -> None:
+        """Count what the case has and keep what does not hold, doubts included."""
+        if file.chain is not None:
+            self.cases += 1
+            self.duplicates += file.chain.duplicates
+            self.repaired += file.chain.repaired
+        self.clocks += len(file.promises.running)
+        self.promises.update(file.ends)
+        self.findings.join(file.findings)
+        self.findings.join(file.doubts)
+
+
+async def timers_of(files: Iterable[CaseFile], connections: dict[str, Connection]) -> set[UUID]:
+    """Return which of the timers are set that these cases need."""
+    found: set[UUID] = set()
+    wanted = [timer for file in files for timer in file.timers]
+    for service, connection in connections.items():
+        ids = [timer_id for name, timer_id in wanted if name == service]
+        if ids:
+            found |= await set_timers(connection, ids)
+    return found
+
+
+def _batch(facts: Iterator[tuple[bytes, list[Fact]]]) -> Iterator[tuple[UUID, list[Fact]]]:
+    return ((UUID(bytes=key), found) for key, found in islice(facts, PAGE))
