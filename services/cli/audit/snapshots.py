@@ -20,6 +20,7 @@ SNAPSHOT = "snapshot"
 _NOT_STORED = frozenset({"policy", "case_number", "record_no"})
 """What the router adds when it tells a state."""
 _FIELDS = tuple(name for name in CaseSnapshot.model_fields if name not in _NOT_STORED)
+_OFFER, _PROMISE = tuple(SnapshotOffer.model_fields), tuple(SnapshotPromise.model_fields)
 _DEFAULTS: Mapping[str, Any] = {"version": 0, "cycle": 1, "supervisor_needed": False}
 
 
@@ -33,11 +34,10 @@ def state_of(case: Mapping[str, Any]) -> dict[str, Any]:
     known = {**_DEFAULTS, **case}
     state = {name: known[name] for name in _FIELDS if known.get(name) is not None}
     if "offer" in state:
-        state["offer"] = {name: state["offer"].get(name) for name in SnapshotOffer.model_fields}
+        state["offer"] = {name: state["offer"].get(name) for name in _OFFER}
     if "promises" in state:
         state["promises"] = [
-            {name: {"state": "open", **each}.get(name) for name in SnapshotPromise.model_fields}
-            for each in state["promises"]
+            {name: {"state": "open", **each}.get(name) for name in _PROMISE} for each in state["promises"]
         ]
     return state
 
