@@ -104,17 +104,14 @@ async def cases_of(connection: Connection, case_ids: Sequence[UUID]) -> list[tup
 
 
 def _stored(row: Record) -> Stored:
-    """Read a row; the columns beside the body must say what the body says."""
+    """Read a row: version and state from their columns, everything else from the body, where they stand once more."""
+    case_id, version, state = row["case_id"], row["version"], row["state"]
     try:
         body = orjson.loads(row["body"])
-        differs = [name for name in ("version", "state") if body.get(name) != row[name]]
-        if body.get("case_id") != str(row["case_id"]):
-            differs.append("case_id")
         offer = body.get("offer") or {}
         offer_id = UUID(offer["offer_id"]) if "offer_id" in offer else None
         told = digest_of(body)
     except (ValueError, KeyError, TypeError, AttributeError):
-        return Stored(row["case_id"], row["version"], row["state"], None, b"", None, "", "its body is not a case")
-    problem = f"its body has another {' and '.join(differs)} than its columns" if differs else None
+        return Stored(case_id, version, state, None, b"", None, "", "its body is not a case")
     until = str(offer.get("expires_at", ""))
-    return Stored(row["case_id"], row["version"], row["state"], str(body.get("hash")), told, offer_id, until, problem)
+    return Stored(case_id, version, state, str(body.get("hash")), told, offer_id, until, None)

@@ -119,6 +119,27 @@ def test_a_chain_may_go_on_in_another_partition(tmp_path: Path) -> None:
     ]
 
 
+def test_links_and_stories_are_compared_across_partitions(tmp_path: Path) -> None:
+    values = whole(3)
+    event = example(router.CaseProgressed).model_copy(update={"case_id": CASE, "version": 2, "previous_hash": "f" * 64})
+    assert isinstance(event, router.CaseProgressed)
+    alien = seal(event)[0]
+
+    unlinked = Story(tmp_path, [record(values[0], 0, 0), record(alien, 0, 1)])
+    second = Story(tmp_path, [*(record(value, offset, 0) for offset, value in enumerate(values)), record(alien, 0, 1)])
+
+    assert unlinked.problems == ["version 2: its previous_hash is not the hash of the event before it"]
+    assert second.problems == ["two different events have version 2"]
+
+
+@pytest.mark.parametrize("member", sorted(orjson.loads(whole(1)[0])))
+def test_a_renamed_member_is_found(tmp_path: Path, member: str) -> None:
+    values = whole(3)
+    renamed = f'"{member[:-1]}_":'.encode().join(values[1].rsplit(f'"{member}":'.encode(), 1))
+
+    assert str(told(tmp_path, [values[0], renamed, values[2]]).findings.listed[0].spot) == "case.events/0@1"
+
+
 def test_a_reader_that_may_hold_few_cases_finds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "CASES_MAX", 0)
     values = whole(6)
