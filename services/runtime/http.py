@@ -83,7 +83,7 @@ def application(
         return JSONResponse({"live": True})
 
     async def ready(_request: Request) -> Response:
-        wrong, strange = await _problems(checks), await _problems(warnings)
+        wrong, strange = await asyncio.gather(_problems(checks), _problems(warnings))
         answers = {name: problem or "ok" for name, problem in wrong.items()}
         warned = {name: warning for name, warning in strange.items() if warning}
         good = not any(wrong.values())
