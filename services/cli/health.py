@@ -16,7 +16,7 @@ from services.cli.connection import SERVICES, Connection
 from services.cli.failures import CommandError
 from services.cli.reading import ends_of, reader
 from services.cli.schemas import schema
-from services.runtime import parking_lot
+from services.runtime import offsets, parking_lot
 from services.runtime.parking_lot import Waiting
 from services.runtime.readiness import parked_warning
 
@@ -37,11 +37,6 @@ SELECT count(*) AS rows, extract(epoch FROM $1 - min(created_at))::float8 AS age
 TIMERS = """
 -- status.timers: how many are due, and how late the latest is
 SELECT count(*) AS due, extract(epoch FROM $1 - min(due_at))::float8 AS late FROM timers WHERE due_at <= $1
-"""
-
-OFFSETS = """
--- status.offsets: where reading goes on
-SELECT topic, partition, next_offset FROM koff
 """
 
 
@@ -103,12 +98,12 @@ async def _read_tables(
 ) -> None:
     outbox = await tables.fetchrow(OUTBOX, now)
     timers = await tables.fetchrow(TIMERS, now)
-    offsets = {(row["topic"], row["partition"]): row["next_offset"] for row in await tables.fetch(OFFSETS)}
+    marks = await offsets.marks(tables)
     if outbox is not None and outbox["rows"]:
         health.outbox_rows, health.outbox_age_seconds = outbox["rows"], max(outbox["age"], 0.0)
     if timers is not None and timers["due"]:
         health.timers_due, health.timers_late_seconds = timers["due"], timers["late"]
-    health.lag = sum(max(ends.get(place, offset) - offset, 0) for place, offset in offsets.items())
+    health.lag = sum(max(ends.get(place, mark) - mark, 0) for place, mark in marks.items())
 
 
 def _count_parked(health: Health, waiting: Mapping[str, Waiting], warning: str | None) -> None:

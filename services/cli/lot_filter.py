@@ -3,16 +3,16 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cyclopts import Parameter
 
 from services.cli.connection import SERVICES
 from services.cli.failures import bad_input
+from services.cli.typing_in import length_of
 from services.runtime.parking_lot import Wanted
 
 _AGE = re.compile(r"([0-9]{1,6})(s|m|h|d)")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @Parameter(name="*")
@@ -48,7 +48,7 @@ class Filter:
         found = _AGE.fullmatch(self.older_than)
         if found is None:
             raise bad_input(f"--older-than {self.older_than}: write a number and s, m, h or d, for example 2h")
-        return now - timedelta(**{_UNITS[found[2]]: int(found[1])})
+        return now - length_of(found[1], found[2])
 
 
 EVERYTHING = Filter()

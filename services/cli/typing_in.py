@@ -114,7 +114,12 @@ def _is_list_of_words(annotation: Any) -> bool:  # noqa: ANN401 - a type
 
 def _time(raw: str, now: datetime) -> str:
     found = _FROM_NOW.fullmatch(raw)
-    return rfc3339(now + timedelta(**{_UNITS[found[2]]: int(found[1])})) if found else raw
+    return rfc3339(now + length_of(found[1], found[2])) if found else raw
+
+
+def length_of(number: str, unit: str) -> timedelta:
+    """Return a length of time that was written as a number and one of s, m, h and d."""
+    return timedelta(**{_UNITS[unit]: int(number)})
 
 
 def _wanted(annotation: Any) -> str:  # noqa: ANN401 - a type

@@ -1,13 +1,11 @@
 """How much of a public message does desk read when it arrives? What its tables need; the rest stays in the bytes."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
-
-from pydantic import create_model
 
 from contracts import followup, notify, router
 from contracts.message import Message
 from services.desk.domain.board import FIELDS
+from services.runtime.reading import part_of
 
 WHOLE: frozenset[type[Message]] = frozenset(
     {
@@ -26,24 +24,10 @@ _UNREAD = {"policy", "cause", "calendar", "provider_ref", "until"}
 
 def reads(wanted: Iterable[type[Message]]) -> Mapping[type[Message], type[Message]]:
     """Return for each of these messages the class that reads a part of it; what is read is checked as in the whole."""
-    return {message: _part(message, _fields_of(message)) for message in wanted if message not in WHOLE}
+    return {message: part_of(message, _fields_of(message)) for message in wanted if message not in WHOLE}
 
 
 def _fields_of(message: type[Message]) -> list[str]:
     if issubclass(message, followup.ClockMessage | notify.Notification):
         return [name for name in message.model_fields if name not in _UNREAD]
     return [*_JOURNAL, *FIELDS.get(message.type, ())]
-
-
-def _part(message: type[Message], names: Iterable[str]) -> type[Message]:
-    fields: dict[str, Any] = {
-        name: (message.model_fields[name].annotation, message.model_fields[name]) for name in dict.fromkeys(names)
-    }
-    part: type[Message] = create_model(
-        message.__name__,
-        __base__=Message,
-        __cls_kwargs__={"type": message.type},
-        **fields,
-    )
-    part.topic, part.key_field = message.topic, message.key_field
-    return part

@@ -41,6 +41,12 @@ JOIN unnest($1::text[], $2::integer[]) AS p (topic, partition) USING (topic, par
 """
 
 
+MARKS = """
+-- offsets.marks: where reading goes on, for whoever looks from outside
+SELECT topic, partition, next_offset FROM koff
+"""
+
+
 class FencedError(Exception):
     """Another owner of the partition is ahead: drop what is in hand and read the marks again."""
 
@@ -120,3 +126,8 @@ async def load(connection: Connection, places: Iterable[Partition]) -> Mapping[P
     await connection.execute(MEET, topics, partitions)
     rows = await connection.fetch(LOAD, topics, partitions)
     return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+
+
+async def marks(connection: Connection) -> dict[Partition, int]:
+    """Return the marks of all partitions that this group has met."""
+    return {(row["topic"], row["partition"]): row["next_offset"] for row in await connection.fetch(MARKS)}

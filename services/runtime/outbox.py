@@ -46,12 +46,15 @@ async def append(
     A message has the time of its cause, else ``now``, and continues the trace of its cause, else begins one.
     ``MessageTooLargeError`` names the first message that no broker would take; nothing is stored then.
     """
-    if not outgoing:
-        return 0
+    return await store(connection, [framed(source, said, now, tracing) for said in outgoing]) if outgoing else 0
+
+
+async def store(connection: Connection, frames: Sequence[Frame]) -> int:
+    """Store these records for the relay inside the caller's transaction and return how many rows that took."""
     buckets: list[int] = []
     rows: list[bytes] = []
-    for bucket, frames in _by_bucket(source, outgoing, now, tracing).items():
-        for portion in _portions(frames):
+    for bucket, some in _by_bucket(frames).items():
+        for portion in _portions(some):
             buckets.append(bucket)
             rows.append(pack(portion))
     await connection.execute(INSERT, buckets, rows)
@@ -76,12 +79,11 @@ def framed(source: str, said: Outgoing, now: datetime, tracing: Tracing) -> Fram
     return Frame(topic, message.key().encode(), value, headers)
 
 
-def _by_bucket(source: str, outgoing: Sequence[Outgoing], now: datetime, tracing: Tracing) -> dict[int, list[Frame]]:
-    frames: dict[int, list[Frame]] = {}
-    for said in outgoing:
-        frame = framed(source, said, now, tracing)
-        frames.setdefault(bucket_of(frame.key), []).append(frame)
-    return frames
+def _by_bucket(frames: Sequence[Frame]) -> dict[int, list[Frame]]:
+    found: dict[int, list[Frame]] = {}
+    for frame in frames:
+        found.setdefault(bucket_of(frame.key), []).append(frame)
+    return found
 
 
 def _portions(frames: list[Frame]) -> list[list[Frame]]:

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import statistics
 import tempfile
 import time
@@ -22,6 +21,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.local import start_kafka, start_postgres
 from tests.bench.limit import Limit, measure
+from tests.bench.machine import machine
 from tests.support.driver import Driver, Journey
 from tests.support.system import AWAKE, System, running_system
 
@@ -217,10 +217,7 @@ def _report(  # noqa: PLR0917 - one document of all that was measured
     closed = sorted((each.closed - each.sent) * 1000 for each in singles)
     return {
         "environment": {
-            "cores": os.cpu_count(),
-            "machine": platform.machine(),
-            "python": platform.python_version(),
-            "load": os.getloadavg()[0],
+            **machine(),
             "start_seconds": round(system.started_seconds, 2),
             "fsync": "on",
         },

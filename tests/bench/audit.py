@@ -9,7 +9,6 @@ import asyncio
 import json
 import logging
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from deploy.local import start_servers
 from services.cli.connection import Where, find
 from services.cli.operations import apply_migrations, make_topics
 from services.runtime import configuration
+from tests.bench.machine import machine
 from tests.support.ledger import EVENTS, Ledger
 
 PARTITIONS = 12
@@ -106,12 +106,7 @@ def _memory(process: psutil.Process, used: dict[int, float]) -> int:
 
 def _report(run: Run, cases: int, prepared: float) -> dict[str, Any]:
     return {
-        "environment": {
-            "cores": os.cpu_count(),
-            "machine": platform.machine(),
-            "python": platform.python_version(),
-            "load": os.getloadavg()[0],
-        },
+        "environment": machine(),
         "figures": {
             "audit_seconds": round(run.seconds, 2),
             "case_events": run.answer["case_events"],

@@ -67,7 +67,7 @@ def chain_of(case_id: UUID, segments: Sequence[Fact], findings: Findings, *, fro
         if not known:
             _begin(chain, piece, findings, from_start=from_start)
         elif piece.first > chain.last + 1:
-            _gap(chain, piece, findings)
+            _lacks(chain, piece, chain.last + 1, findings)
         else:
             _overlap(chain, piece, known, findings)
         if piece.last > chain.last:
@@ -85,10 +85,6 @@ def _begin(chain: Chain, piece: _Piece, findings: Findings, *, from_start: bool)
         _add(findings, chain, piece, "version 1 has a previous_hash", _ADVICE_LINK)
     if piece.first > 1 and from_start:
         _lacks(chain, piece, 1, findings)
-
-
-def _gap(chain: Chain, piece: _Piece, findings: Findings) -> None:
-    _lacks(chain, piece, chain.last + 1, findings)
 
 
 def _lacks(chain: Chain, piece: _Piece, first: int, findings: Findings) -> None:

@@ -17,6 +17,7 @@ from services.cli.audit.parts import Stretch
 from services.cli.audit.tables import looking
 from services.cli.connection import Connection
 from services.cli.reading import ends_of, reader
+from services.runtime import offsets
 from services.runtime.database import Connection as Tables
 from services.runtime.settings import Settings
 
@@ -26,11 +27,6 @@ SAID_SECONDS_MIN = 5.0
 """So long at least is waited for what a service has to say, however short the patience."""
 _SLACK = timedelta(minutes=1)
 """A gateway's clock may be ahead of ours: what follows from an event may look older than it."""
-
-OFFSETS = """
--- audit.offsets: where reading goes on
-SELECT topic, partition, next_offset FROM koff
-"""
 
 OUTBOX_LAST = """
 -- audit.outbox_last: the last row that is still to be said
@@ -136,8 +132,8 @@ class Plan:
 
 
 async def _behind(tables: Tables, ends: Ends) -> dict[tuple[str, int], int]:
-    offsets = {(row["topic"], row["partition"]): row["next_offset"] for row in await tables.fetch(OFFSETS)}
-    return {place: end - offsets.get(place, 0) for place, end in ends.items() if offsets.get(place, 0) < end}
+    marks = await offsets.marks(tables)
+    return {place: end - marks.get(place, 0) for place, end in ends.items() if marks.get(place, 0) < end}
 
 
 async def _at(consumer: AIOKafkaConsumer, moment: datetime) -> dict[TopicPartition, int]:

@@ -16,6 +16,7 @@ from services.cli.audit.findings import Finding
 from services.cli.audit.repairs import PublishAgain, Repair, SetTimer, TellContact, TellEvents, TellSnapshot
 from services.cli.connection import Connection
 from services.cli.schemas import schema
+from services.runtime import outbox
 from services.runtime.database import Connection as Tables
 from services.runtime.frames import Frame
 from services.runtime.timers import Timer, schedule
@@ -108,7 +109,7 @@ async def _say(
         return frames
     async with schema(connection.postgres, service) as tables, tables.transaction():
         await _keep(tables, finding, now)
-        await saying.say(tables, frames)
+        await outbox.store(tables, frames)
     return None
 
 
@@ -118,7 +119,7 @@ async def _tell_snapshot(connection: Connection, finding: Finding, repair: TellS
         if frame is None:
             return "the router's table has no such case"
         await _keep(tables, finding, now)
-        await saying.say(tables, [frame])
+        await outbox.store(tables, [frame])
     return None
 
 

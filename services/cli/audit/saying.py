@@ -1,6 +1,5 @@
 """What exactly is said again: a record as it lies on its topic, events as desk recorded them, a state as stored?"""
 
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -22,13 +21,10 @@ from services.cli.failures import CommandError
 from services.cli.reading import Record, ends_of, reader
 from services.runtime import envelope, kafka
 from services.runtime.database import Connection as Tables
-from services.runtime.frames import Frame, pack
-from services.runtime.outbox import INSERT, bucket_of
+from services.runtime.frames import Frame
 from services.runtime.settings import STANDARD_POLICY
 
 ROUTER = "caseloop/router"
-ROW_FRAMES = 100
-"""Messages of one outbox row, so that a relay can read in small portions."""
 _SAID_AGAIN = (REPAIR_HEADER, b"1")
 
 RECORDED = """
@@ -122,10 +118,3 @@ async def snapshot_of(connection: Connection, tables: Tables, case_id: UUID, now
         traceparent=None,
     )
     return Frame("case.snapshots", str(case_id).encode(), value, [*headers, _SAID_AGAIN])
-
-
-async def say(tables: Tables, frames: Sequence[Frame]) -> None:
-    """Put these messages into the outbox of the service whose tables these are; its relay sends them in order."""
-    for begin in range(0, len(frames), ROW_FRAMES):
-        some = frames[begin : begin + ROW_FRAMES]
-        await tables.execute(INSERT, [bucket_of(some[0].key)], [pack(some)])
