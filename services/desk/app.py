@@ -28,6 +28,10 @@ SERVICE: Service = Service(
     wants=_wanted(),
     reads=reads(_wanted()),
     handler_of=_handler_of,
+    guarded=False,
     routes=routes_of,
 )
-"""desk uses public topics only: whatever it shows, an integrator can build too."""
+"""desk uses public topics only: whatever it shows, an integrator can build too.
+
+Its rows have a version or a moment, and nothing older overwrites what is newer: a repeat changes nothing.
+"""

@@ -23,6 +23,11 @@ else:
     Pool = asyncpg.Pool
 
 CONNECT_SECONDS = 5.0
+ARRAYS = """
+-- arrays.meet: the types of column that our statements are given
+SELECT NULL::bool[], NULL::bytea[], NULL::bigint[], NULL::integer[], NULL::smallint[], NULL::text[],
+    NULL::timestamptz[], NULL::uuid[], NULL::jsonb[]
+"""
 AWAY = (
     OSError,
     TimeoutError,
@@ -146,9 +151,14 @@ def _milliseconds(seconds: float) -> str:
 
 
 async def _prepare(connection: Connection) -> None:
-    """Let json and jsonb come and go as Python values."""
+    """Let json and jsonb come and go as Python values, and make the arrays of our statements known.
+
+    asyncpg asks PostgreSQL for a type when a connection first meets it; here it asks once for all of them, instead of
+    in the middle of the first transactions of each connection.
+    """
     await connection.set_type_codec("json", encoder=_dump, decoder=orjson.loads, schema="pg_catalog", format="binary")
     await connection.set_type_codec("jsonb", encoder=_dump_b, decoder=_load_b, schema="pg_catalog", format="binary")
+    await connection.fetchval(ARRAYS)
 
 
 async def _reset(connection: Connection) -> None:

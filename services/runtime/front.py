@@ -50,5 +50,6 @@ def processing_of(service: "Service", context: ServiceContext) -> Processing:
         backoff=Backoff(settings.attempts_max, settings.retry_seconds_first, settings.retry_seconds_max),
         dead_in_a_row_max=settings.dead_in_a_row_max,
         tracing=context.tracing,
+        guarded=service.guarded,
         committed=context.committed,
     )

@@ -65,6 +65,8 @@ class Processing:
     backoff: Backoff = field(default_factory=Backoff)
     dead_in_a_row_max: int = 200
     tracing: Tracing = UNTRACED
+    guarded: bool = True
+    """Whether the inbox keeps repeats away from the handler."""
     committed: Callable[[int], None] = lambda _said: None
     """Told after each commit how much was said, so that relay and timers look at once where there is something."""
     _dead_in_a_row: int = 0
@@ -133,7 +135,7 @@ class Processing:
     async def _handled(self, connection: Connection, endings: Endings, now: datetime) -> int:
         if not endings.ready:
             return 0
-        fresh = await inbox.claim(connection, endings.ready, now)
+        fresh = await inbox.claim(connection, endings.ready, now) if self.guarded else endings.ready
         if len(fresh) != len(endings.ready):
             kept = {id(entry) for entry, _ in fresh}
             endings.duplicates = [entry for entry, _ in endings.ready if id(entry) not in kept]

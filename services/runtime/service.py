@@ -38,6 +38,8 @@ class Service:
     """Built once at the start with the loaded policy."""
     reads: Mapping[type[Message], type[Message]] = field(default_factory=dict)
     """Types of which less is read than they hold, and what is read instead: a class with the same type and topic."""
+    guarded: bool = True
+    """Whether the inbox keeps repeats away from the handler; not needed where every write tells a repeat by itself."""
     settings: type[Settings] = Settings
     """:class:`Settings`, or a class of the service's own that inherits from it."""
     loops: tuple[LoopFactory, ...] = ()

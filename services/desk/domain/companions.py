@@ -52,15 +52,26 @@ class Delivery(NamedTuple):
 
 
 def clocks_after(said: Iterable[followup.ClockMessage]) -> list[Clock]:
-    """Return the last standing of each clock, in the order of their ids so that writers never lock crosswise."""
+    """Return the last standing of each clock, in the order of their ids so that writers never lock crosswise.
+
+    What is older than the standing is a repeat, or late: it changes nothing, here as in the table.
+    """
     standing: dict[UUID, Clock] = {}
     for message in said:
-        before = standing.get(message.clock_id)
-        after = _clock(message)
-        if before is not None and after.due_at is None:
-            after = after._replace(due_at=before.due_at)
-        standing[message.clock_id] = after
+        before, after = standing.get(message.clock_id), _clock(message)
+        if before is None:
+            standing[message.clock_id] = after
+        elif after.changed_at >= before.changed_at:
+            standing[message.clock_id] = _followed(before, after)
     return [standing[clock_id] for clock_id in sorted(standing, key=NUMBER)]
+
+
+def _followed(before: Clock, after: Clock) -> Clock:
+    """Return the later standing, with what only the earlier one tells."""
+    return after._replace(
+        due_at=before.due_at if after.due_at is None else after.due_at,
+        percent=before.percent if after.percent is None else after.percent,
+    )
 
 
 def _clock(message: followup.ClockMessage) -> Clock:
@@ -81,7 +92,11 @@ def _clock(message: followup.ClockMessage) -> Clock:
 
 def deliveries_after(said: Iterable[notify.Notification]) -> list[Delivery]:
     """Return the last standing of each message to a customer, in the order of their ids."""
-    standing = {message.delivery_id: _delivery(message) for message in said}
+    standing: dict[UUID, Delivery] = {}
+    for message in said:
+        before = standing.get(message.delivery_id)
+        if before is None or message.occurred_at >= before.changed_at:
+            standing[message.delivery_id] = _delivery(message)
     return [standing[delivery_id] for delivery_id in sorted(standing, key=NUMBER)]
 
 

@@ -15,6 +15,13 @@ from tests.integration.desk.receiving import receive
 from tests.support.examples import MOMENT, example
 from tests.unit.desk.story import a_case, story
 
+REPEATED = [
+    pytest.param([[0, 1], [2]], id="once"),
+    pytest.param([[0, 1], [2], [0], [1, 0]], id="again later"),
+    pytest.param([[0, 1, 2, 0]], id="again in the same batch"),
+]
+"""Three messages about one thing, numbered as they are said: desk has no inbox, its rows know what is older."""
+
 
 @pytest.mark.parametrize("size", [1, 4, 100])
 async def test_two_stories_in_any_batches_make_two_rows_and_two_timelines(pool: Pool, size: int) -> None:
@@ -79,27 +86,33 @@ def _clock(kind: type[followup.ClockMessage], minutes: int, **fields: object) ->
     return cast("followup.ClockMessage", example(kind).model_copy(update=told))
 
 
-async def test_a_clock_keeps_the_moment_at_which_it_would_have_run_out(pool: Pool) -> None:
+@pytest.mark.parametrize("batches", REPEATED)
+async def test_a_clock_keeps_the_moment_at_which_it_would_have_run_out(pool: Pool, batches: list[list[int]]) -> None:
     due = MOMENT + timedelta(hours=24)
-    started = _clock(followup.ClockStarted, 0, due_at=due)
-    await receive(pool, [started, _clock(followup.ClockWarning, 1, percent=50, due_at=due)])
-    await receive(pool, [_clock(followup.ClockMet, 2, due_at=None)])
-    await receive(pool, [started])
+    said = [
+        _clock(followup.ClockStarted, 0, due_at=due),
+        _clock(followup.ClockWarning, 1, percent=50, due_at=due),
+        _clock(followup.ClockMet, 2, due_at=None),
+    ]
+    for batch in batches:
+        await receive(pool, [said[each] for each in batch])
 
     async with pool.acquire() as connection:
         (clock,) = await queries.clocks_of(connection, a_case("clock"))
     assert (clock["state"], clock["percent"], clock["due_at"]) == ("met", 50, due)
 
 
-async def test_a_message_has_its_last_state(pool: Pool) -> None:
+@pytest.mark.parametrize("batches", REPEATED)
+async def test_a_message_has_its_last_state(pool: Pool, batches: list[list[int]]) -> None:
     case_id = a_case("message")
 
     def said(kind: type[notify.Notification], minutes: int) -> notify.Notification:
         at = MOMENT + timedelta(minutes=minutes)
         return cast("notify.Notification", example(kind).model_copy(update={"case_id": case_id, "occurred_at": at}))
 
-    await receive(pool, [said(notify.NotificationRequested, 0), said(notify.NotificationSent, 1)])
-    await receive(pool, [said(notify.NotificationDelivered, 2)])
+    kinds = (notify.NotificationRequested, notify.NotificationSent, notify.NotificationDelivered)
+    for batch in batches:
+        await receive(pool, [said(kinds[each], each) for each in batch])
 
     async with pool.acquire() as connection:
         (delivery,) = await queries.deliveries_of(connection, case_id)
