@@ -7,6 +7,7 @@
 import argparse
 import asyncio
 import json
+import logging
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -31,6 +32,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, help="cases per second of the load instead of each row's own")
     parser.add_argument("--report", action="store_true", help="write docs/reliability.md from build/chaos.json and end")
     given = parser.parse_args()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # servers are away here, and that is no news
     if given.report:
         return report.write(RESULT)
     wanted = given.rows.split(",") if given.rows else None

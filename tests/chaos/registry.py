@@ -1,7 +1,7 @@
 """Which rows of the fault matrix are there? A row is one function: it does the harm, the rig does the rest."""
 
 import importlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from tests.chaos.rig import Rig
 
 Act = Callable[["Rig"], Awaitable[None]]
-FAMILIES = ("processes",)
+DEPARTMENTS = ("front_desk", "technical_support", "operations", "after_sales_desk", "complaint_desk")
+FAMILIES = ("processes", "groups", "provider", "timers", "inputs", "agents")
 """Modules of this folder that hold rows."""
 ROWS: dict[str, "Row"] = {}
 
@@ -24,6 +25,8 @@ class Row:
     policy: str | None = None
     """A shipped pack instead of the standard."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    departments: Sequence[str] = DEPARTMENTS
+    """Where agents work who accept every offer at once."""
     rate: float = 30.0
     """Cases per second of the load."""
     late_seconds: float = 30.0

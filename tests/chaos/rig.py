@@ -8,6 +8,8 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
 
 import asyncpg
 import httpx
@@ -20,6 +22,8 @@ from tests.support.history.recording import SERVICES, Addresses
 from tests.support.proxy import Door
 from tests.support.system import System
 
+CUSTOMERS = 1_000_000
+"""More than one driver ever has."""
 SERVICE_NAMES = tuple(SERVICES)
 Check = Callable[[History, Verdict], None]
 
@@ -54,6 +58,7 @@ class Rig:
     closing: int | None = None
     """How many cases must have been closed, when not all of the load."""
     replicas: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
+    _drivers: int = 0
 
     async def wait(self, seconds: float) -> None:
         """Let time pass."""
@@ -113,6 +118,20 @@ class Rig:
         finally:
             await connection.close()
 
+    @contextlib.asynccontextmanager
+    async def another_driver(self, **others: Any) -> AsyncIterator[Driver]:  # noqa: ANN401 - fields of a driver
+        """Give a driver with customers of its own; what it sends belongs to the history."""
+        self._drivers += 1
+        first = CUSTOMERS * self._drivers
+        run = f"{self.driver.run}-{self._drivers}"
+        given = {"closing": False, "said": self.driver.said, "prefix": self.driver.prefix, "_number": count(first)}
+        driver = Driver(self.driver.bootstrap, run, **{**given, **others})
+        await driver.start()
+        try:
+            yield driver
+        finally:
+            await driver.stop()
+
     async def provider(self, **behaviour: object) -> None:
         """Let the SMS provider behave differently from now on; nothing said: well."""
         async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
@@ -120,8 +139,12 @@ class Rig:
 
     async def metric(self, service: str, name: str) -> float:
         """Return the sum of a metric of a service now."""
+        return await self.metric_at(self.system.http(service), name)
+
+    async def metric_at(self, address: str, name: str) -> float:
+        """Return the sum of a metric of the process at this address."""
         async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
-            text = (await client.get(f"{self.system.http(service)}/metrics")).text
+            text = (await client.get(f"{address}/metrics")).text
         lines = [line for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 

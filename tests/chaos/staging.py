@@ -21,7 +21,6 @@ from tests.support.proxy import Door, door_at, door_to
 from tests.support.servers import fresh_database, unique_name
 from tests.support.system import AWAKE, System, running_system
 
-DEPARTMENTS = ("front_desk", "technical_support", "operations", "after_sales_desk", "complaint_desk")
 AGENTS = 2
 PARTITIONS = "6"
 
@@ -47,7 +46,7 @@ async def rig_for(row: Row, servers: Servers, folder: Path, seed: int, rate: flo
         addresses = Addresses(kafka, postgres, system.sms, prefix)
         rig = Rig(own, system, addresses, driver, Load(driver, rate, dice), seed, dice, kafka_door, postgres_door)
         stack.callback(rig.end_replicas)
-        await driver.agents(AGENTS, DEPARTMENTS)
+        await driver.agents(AGENTS, row.departments)
         yield rig
 
 

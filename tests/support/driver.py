@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from tests.support.history.model import Sent
 
 SOURCE = "tests/driver"
+BROKEN = "The app shows error code ERR-500 and a white page after login, it is broken since this morning"
 QUIET_SECONDS = 0.2
 _BY = {"kind": "agent", "id": "bench-agent"}
 
@@ -56,6 +57,8 @@ class Driver:
     """Everything that was sent, when somebody wants to know afterwards whether it arrived."""
     prefix: str = ""
     """Of the topics."""
+    heard: "Callable[[str, str, bytes], Awaitable[None]] | None" = None
+    """Told kind, case and value of every event of the driver's own cases."""
     _heard: float = 0.0
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
     _producer: AIOKafkaProducer = None
@@ -65,7 +68,9 @@ class Driver:
 
     async def start(self) -> None:
         """Connect, and follow the journal from its end."""
-        self._producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all", linger_ms=1)
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=self.bootstrap, acks="all", linger_ms=1, max_request_size=2_000_000
+        )
         await self._producer.start()
         self._consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, fetch_max_wait_ms=100)
         await self._consumer.start()
@@ -129,17 +134,17 @@ class Driver:
                     "auto_accept": True,
                     "time_zone": "UTC",
                 }
-                await self._send("agents", agent, "caseloop.agent.profile_set.v1", profile)
+                await self.send("agents", agent, "caseloop.agent.profile_set.v1", profile)
                 presence = {"agent_id": agent, "presence": "available"}
-                await self._send("agents", agent, "caseloop.agent.presence_changed.v1", presence)
+                await self.send("agents", agent, "caseloop.agent.presence_changed.v1", presence)
         await self._producer.flush()
 
-    async def contact(self, *, copies: int = 1) -> str:
+    async def contact(self, *, copies: int = 1, text: str = BROKEN) -> str:
         """Send one customer's first message, perhaps several times, and return its conversation id."""
         number = next(self._number)
         conversation = f"{self.run}-{number}"
         self.journeys[conversation] = Journey(sent=time.perf_counter())
-        await self.say(conversation, self.first(conversation, number), copies=copies)
+        await self.say(conversation, self.first(conversation, number) | {"text": text}, copies=copies)
         return conversation
 
     @staticmethod
@@ -152,16 +157,21 @@ class Driver:
             "author": "customer",
             "from": [{"kind": "phone", "value": f"+86138{number:08}"}],
             "language": "en",
-            "text": "The app shows error code ERR-500 and a white page after login, it is broken since this morning",
+            "text": BROKEN,
         }
 
     async def say(self, conversation: str, data: Mapping[str, object], *, copies: int = 1) -> None:
-        """Send a chat message, perhaps several times."""
+        """Send a message on its channel, perhaps several times."""
         for _ in range(copies):
             kind = "caseloop.channel.message_received.v1"
-            await self._send("channel.chat", conversation, kind, data, event_id=f"e-{data['message_id']}")
+            await self.send(f"channel.{data['channel']}", conversation, kind, data, event_id=f"e-{data['message_id']}")
 
-    async def _send(self, topic: str, key: str, kind: str, data: Mapping[str, object], *, event_id: str = "") -> None:
+    async def send(self, topic: str, key: str, kind: str, data: Mapping[str, object], *, event_id: str = "") -> None:
+        """Put an event on a topic as an outsider would."""
+        await self.send_bytes(topic, key, kind, orjson.dumps(data), event_id=event_id)
+
+    async def send_bytes(self, topic: str, key: str, kind: str, value: bytes, *, event_id: str = "") -> None:
+        """Put whatever it is on a topic."""
         message_id = event_id or str(uuid4())
         headers = [
             ("ce_specversion", b"1.0"),
@@ -171,7 +181,7 @@ class Driver:
             ("ce_time", datetime.now(UTC).isoformat().replace("+00:00", "Z").encode()),
             ("content-type", b"application/json"),
         ]
-        ack = await self._producer.send(self.prefix + topic, orjson.dumps(data), key.encode(), headers=headers)
+        ack = await self._producer.send(self.prefix + topic, value, key.encode(), headers=headers)
         if self.said is not None:
             self.said.append(Saying(topic, key, message_id, kind, ack))
 
@@ -192,11 +202,16 @@ class Driver:
         journey = self.journeys.get(self.of_case.get(case_id, ""))
         if journey is None:
             return
+        if self.heard is not None:
+            await self.heard(kind, case_id, record.value)
+        await self._go_on(kind, case_id, record.value, journey, now)
+
+    async def _go_on(self, kind: str, case_id: str, value: bytes, journey: Journey, now: float) -> None:
         match kind:
             case "assigned":
                 journey.assigned = now
                 await self.command("reach_milestone", case_id, milestone="fix_deployed", details={})
-            case "customer_notified" if b'"milestone":"fix_deployed"' in record.value:
+            case "customer_notified" if b'"milestone":"fix_deployed"' in value:
                 await self._was_told(case_id)
             case "resolved":
                 await self.command("confirm_resolution", case_id, solved=True)
@@ -213,7 +228,7 @@ class Driver:
 
     async def command(self, name: str, case_id: str, **data: object) -> None:
         """Ask for something to be done about a case."""
-        await self._send(
+        await self.send(
             "case.commands", case_id, f"caseloop.command.{name}.v1", {"case_id": case_id, "by": _BY, **data}
         )
 

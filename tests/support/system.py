@@ -60,9 +60,10 @@ class System:
 
     def replica(self, service: str, **others: str) -> "subprocess.Popen[bytes]":
         """Start a second process of a service with the environment of the first; nobody restarts it."""
-        environment = psutil.Process(self.present_pid(service)).environ() | others
+        environment = psutil.Process(self.present_pid(service)).environ()
         environment.pop("CASELOOP_ANNOUNCE_FILE", None)
         environment["CASELOOP_HTTP_PORT"] = environment[f"CASELOOP_{service.upper()}_HTTP_PORT"] = "0"
+        environment |= others
         return subprocess.Popen(
             [sys.executable, "-m", f"services.{service}"],
             env=environment,

@@ -1,5 +1,6 @@
 """Does a process end exactly at the named point, and never unless somebody asked?"""
 
+import os
 import signal
 import subprocess
 import sys
@@ -29,3 +30,14 @@ def test_it_ends_there_the_time_that_was_asked_for(armed: str, points: int) -> N
 
 def test_nobody_asked() -> None:
     assert passed("") == (6, 0)
+
+
+def test_it_stands_still_there_and_goes_on() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], env={"CASELOOP_CRASH_AT": "before_commit:3:STOP"}, stdout=subprocess.PIPE
+    ) as process:
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        process.send_signal(signal.SIGCONT)
+        assert process.stdout is not None
+        assert len(process.stdout.read().splitlines()) == 6
