@@ -16,7 +16,8 @@ from services.cli.connection import SERVICES, Connection
 from services.cli.failures import CommandError
 from services.cli.reading import ends_of, reader
 from services.cli.schemas import schema
-from services.runtime import offsets, parking_lot
+from services.runtime import missed, offsets, parking_lot
+from services.runtime.missed import missed_warning
 from services.runtime.parking_lot import Waiting
 from services.runtime.readiness import parked_warning
 
@@ -82,7 +83,9 @@ async def health_of(connection: Connection, now: datetime) -> list[Health]:
         async with schema(connection.postgres, service) as tables:
             await _read_tables(tables, health, ends, now)
             waiting = await parking_lot.waiting(tables)
-        _count_parked(health, waiting, parked_warning(waiting, now, settings))
+            gone = await missed.lately(tables, now)
+        _count_parked(health, waiting)
+        health.warnings += filter(None, (parked_warning(waiting, now, settings), missed_warning(gone)))
         found.append(health)
     await asyncio.gather(*(_ask(health) for health in found))
     for health in found:
@@ -106,11 +109,9 @@ async def _read_tables(
     health.lag = sum(max(ends.get(place, mark) - mark, 0) for place, mark in marks.items())
 
 
-def _count_parked(health: Health, waiting: Mapping[str, Waiting], warning: str | None) -> None:
+def _count_parked(health: Health, waiting: Mapping[str, Waiting]) -> None:
     counts = {status: found.records for status, found in waiting.items()}
     health.parked_retry, health.parked_dead = counts.get("retry", 0), counts.get("dead", 0)
-    if warning is not None:
-        health.warnings.append(warning)
 
 
 async def _ends(connection: Connection) -> dict[tuple[str, int], int]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from services.runtime import offsets
+from services.runtime import metrics, missed, offsets
 from services.runtime.clock import Clock
 from services.runtime.crashing import crash_point
 from services.runtime.database import Pool
@@ -46,6 +46,8 @@ class Consumer:
     _marks: dict[Partition, int] = field(default_factory=dict)
     _proven: set[Partition] = field(default_factory=set)
     """Partitions whose next slice surely was read from the mark on."""
+    _missed_to: dict[Partition, int] = field(default_factory=dict)
+    """Up to where it was told that records are gone: a hole is met at the adoption and by the slice behind it."""
 
     @property
     def marks(self) -> Mapping[Partition, int]:
@@ -60,6 +62,25 @@ class Consumer:
         self._marks.update(marks)
         self._proven.difference_update(marks)
         return marks
+
+    async def miss(self, marks: Mapping[Partition, int], beginnings: Mapping[Partition, int]) -> None:
+        """Keep and tell what was deleted between these marks and where the logs begin now."""
+        stretches = missed.gone(marks, beginnings)
+        if not stretches:
+            return
+        with needing_postgres():
+            async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+                await missed.note(connection, stretches, self.clock.now())
+        for (topic, partition), (first, beginning) in stretches.items():
+            known = self._missed_to.get((topic, partition), first)
+            if known < beginning:
+                self._missed_to[topic, partition] = beginning
+                metrics.MISSED.labels(topic).inc(beginning - known)
+                self.log.error("records_missed", topic=topic, partition=partition, first=first, beginning=beginning)
+
+    def holes(self, slices: Sequence[Slice]) -> Mapping[Partition, int]:
+        """Return the marks of those partitions whose slice begins later: something may have been deleted."""
+        return {each.place: mark for each in slices if (mark := self._marks.get(each.place, each.first)) < each.first}
 
     def forget(self, places: Iterable[Partition]) -> None:
         """Trust nothing about these partitions until they are adopted again."""

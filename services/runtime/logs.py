@@ -28,6 +28,7 @@ Event = Literal[
     "loop_interrupted",
     "transaction_retried",
     "log_restarted",
+    "records_missed",
 ]
 
 

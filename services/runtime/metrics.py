@@ -24,6 +24,7 @@ TRANSACTION_SECONDS = Histogram(
 )
 CONSUMER_LAG = Gauge("caseloop_consumer_lag", "Records not yet settled", ["topic", "partition"], registry=REGISTRY)
 FENCED = Counter("caseloop_fenced", "Slices dropped because another owner is ahead", registry=REGISTRY)
+MISSED = Counter("caseloop_missed", "Records deleted before they were read", ["topic"], registry=REGISTRY)
 OUTBOX_ROWS = Gauge("caseloop_outbox_rows", "Outbox rows waiting, counted up to 10000", registry=REGISTRY)
 OUTBOX_AGE_SECONDS = Gauge("caseloop_outbox_age_seconds", "Age of the oldest outbox row", registry=REGISTRY)
 OUTBOX_BUCKETS = Gauge("caseloop_outbox_buckets", "Outbox buckets that this process relays", registry=REGISTRY)

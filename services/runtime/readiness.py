@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 
-from services.runtime import parking_lot
+from services.runtime import missed, parking_lot
 from services.runtime.context import ServiceContext
 from services.runtime.database import AWAY, Pool
 from services.runtime.errors import StartError
 from services.runtime.http import Check
 from services.runtime.migrations import missing_migrations
+from services.runtime.missed import missed_warning
 from services.runtime.parking_lot import Waiting
 from services.runtime.publishing import KafkaPublisher
 from services.runtime.settings import Settings
@@ -37,12 +38,19 @@ def checks_of(context: ServiceContext, publisher: KafkaPublisher) -> Mapping[str
 
 def warnings_of(context: ServiceContext) -> Mapping[str, Check]:
     """Return what ``/health/ready`` asks besides: a service with a warning is ready, and somebody should look."""
-    return {"parked": partial(_parked, context)}
+    return {"parked": partial(_parked, context), "missed": partial(_missed, context)}
 
 
 async def _parked(context: ServiceContext) -> str | None:
     try:
         return parked_warning(await parking_lot.waiting(context.pool), context.clock.now(), context.settings)
+    except AWAY:
+        return None
+
+
+async def _missed(context: ServiceContext) -> str | None:
+    try:
+        return missed_warning(await missed.lately(context.pool, context.clock.now()))
     except AWAY:
         return None
 

@@ -6,7 +6,7 @@ of :meth:`Subscription.run`, which settles it, so that a failure there ends the 
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from services.runtime import kafka, lenient, metrics, waiting
 from services.runtime.consumer import Consumer
 from services.runtime.crashing import crash_point
 from services.runtime.database import PASSING
+from services.runtime.errors import TransientError
 from services.runtime.handover import Handover, Poll
 from services.runtime.lifecycle import wait
 from services.runtime.logs import Log
@@ -154,11 +155,26 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     async def _adopt(self) -> None:
         places = frozenset(self._new)
         marks = await self._consumer.adopt(places)
+        await self._miss(marks)
         self._new -= places
         self._seek(marks.items())
 
+    async def _miss(self, marks: Mapping[Partition, int]) -> None:
+        """Notice what was deleted behind these marks: the client would go on at the beginning of the log in silence."""
+        there = {place: TopicPartition(self._prefix + place[0], place[1]) for place, mark in marks.items() if mark}
+        if not there:
+            return
+        try:
+            found = await self._kafka().beginning_offsets(list(there.values()))
+        except KafkaError as problem:
+            raise TransientError(type(problem).__name__) from problem
+        await self._consumer.miss(marks, {place: found[part] for place, part in there.items()})
+
     async def _settle(self, slices: Sequence[Slice]) -> None:
         began = asyncio.get_running_loop().time()
+        holes = self._consumer.holes(slices)
+        if holes:
+            await self._miss(holes)
         settled = await self._consumer.settle(slices)
         self._seek(settled.seek.items())
         tally = settled.tally

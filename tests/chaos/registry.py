@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 Act = Callable[["Rig"], Awaitable[None]]
 DEPARTMENTS = ("front_desk", "technical_support", "operations", "after_sales_desk", "complaint_desk")
-FAMILIES = ("processes", "groups", "provider", "timers", "inputs", "agents")
+FAMILIES = ("processes", "brokers", "databases", "groups", "provider", "timers", "inputs", "agents")
 """Modules of this folder that hold rows."""
 ROWS: dict[str, "Row"] = {}
 
@@ -31,11 +31,12 @@ class Row:
     """Cases per second of the load."""
     late_seconds: float = 30.0
     """So late a timer may be, because of the fault."""
-    own_kafka: bool = False
-    """A broker for this row alone, because the row changes it for good."""
+    three_brokers: bool = False
+    """Three brokers for this row alone, with every topic on all three."""
     own_postgres: bool = False
-    kafka_door: bool = False
-    """Everybody reaches the row's own broker through ``rig.kafka_door``."""
+    """A server for this row alone, on a disk of its own, because the row ends it."""
+    postgres_megabytes: int = 0
+    """The size of that disk, which only root can give; 0: the machine's own."""
     postgres_door: bool = False
     """Whether the services reach PostgreSQL through ``rig.postgres_door``."""
 

@@ -16,6 +16,7 @@ import httpx
 
 from deploy.local import KafkaServer, PostgresServer
 from tests.chaos.load import Load
+from tests.support.cluster import Cluster
 from tests.support.driver import Driver
 from tests.support.history import History, Verdict
 from tests.support.history.recording import SERVICES, Addresses
@@ -47,7 +48,7 @@ class Rig:
     load: Load
     seed: int
     dice: random.Random
-    kafka_door: Door | None = None
+    cluster: Cluster | None = None
     postgres_door: Door | None = None
     figures: dict[str, object] = field(default_factory=dict)
     """What else the row measures."""
@@ -147,6 +148,15 @@ class Rig:
             text = (await client.get(f"{address}/metrics")).text
         lines = [line for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+    async def goes_on(self, seconds: float, share: float = 0.0) -> None:
+        """Let time pass in which cases must still be closed: this share of what begins, or at least one."""
+        before = self.driver.closed
+        await self.wait(seconds)
+        closed = self.driver.closed - before
+        self.figures["closed_meanwhile"] = closed
+        if closed < max(1.0, share * self.load.rate * seconds):
+            self.must(lambda _, verdict: verdict.add("stuck", "the traffic", f"{closed} cases in {seconds:.0f} s"))
 
     def must(self, check: Check) -> None:
         """Judge this as well, at the end."""

@@ -2,22 +2,23 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+import subprocess
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
 
 from contracts.topics import TOPICS
-from deploy.local import start_kafka, start_postgres
-from deploy.local.process import free_port
+from deploy.local import start_postgres
 from services.runtime.settings import STANDARD_POLICY
 from tests.chaos.load import Load
 from tests.chaos.registry import Row
 from tests.chaos.rig import Rig, Servers
+from tests.support.cluster import Cluster, three_brokers
 from tests.support.driver import Driver
 from tests.support.history.recording import Addresses
-from tests.support.proxy import Door, door_at, door_to
+from tests.support.proxy import Door, door_to
 from tests.support.servers import fresh_database, unique_name
 from tests.support.system import AWAKE, System, running_system
 
@@ -31,9 +32,9 @@ async def rig_for(row: Row, servers: Servers, folder: Path, seed: int, rate: flo
     prefix = f"{unique_name(f'row{row.number}')}."
     async with AsyncExitStack() as stack:
         own = Servers(servers.kafka, servers.postgres)
-        kafka_door = await _own_kafka(stack, own, folder, row) if row.own_kafka or row.kafka_door else None
-        kafka = f"127.0.0.1:{kafka_door.port}" if kafka_door else own.kafka.bootstrap
-        if own.kafka is servers.kafka:
+        cluster = await _three_brokers(stack, folder) if row.three_brokers else None
+        kafka = cluster.bootstrap if cluster else own.kafka.bootstrap
+        if cluster is None:
             stack.push_async_callback(_forget_topics, kafka, prefix)
         postgres, postgres_door = await _database(stack, own, folder, row)
         system = await _system(
@@ -44,35 +45,47 @@ async def rig_for(row: Row, servers: Servers, folder: Path, seed: int, rate: flo
         stack.push_async_callback(driver.stop)
         dice = random.Random(f"{row.number}/{seed}")
         addresses = Addresses(kafka, postgres, system.sms, prefix)
-        rig = Rig(own, system, addresses, driver, Load(driver, rate, dice), seed, dice, kafka_door, postgres_door)
+        rig = Rig(own, system, addresses, driver, Load(driver, rate, dice), seed, dice, cluster, postgres_door)
         stack.callback(rig.end_replicas)
         await driver.agents(AGENTS, row.departments)
         yield rig
 
 
-async def _own_kafka(stack: AsyncExitStack, own: Servers, folder: Path, row: Row) -> Door | None:
-    """Start a broker for this row alone; with a door it sends everybody through it."""
-    port, door, settings = free_port(), None, {}
-    if row.kafka_door:
-        door = await stack.enter_async_context(door_at("127.0.0.1", port))
-        settings = {"advertised.listeners": f"PLAINTEXT://127.0.0.1:{door.port}"}
-    own.kafka = await asyncio.to_thread(lambda: start_kafka(folder / "kafka", port=port, settings=settings))
-    stack.callback(_stop_kafka, own)
-    return door
+async def _three_brokers(stack: AsyncExitStack, folder: Path) -> Cluster:
+    brokers = three_brokers(folder / "kafka")
+    cluster = await asyncio.to_thread(brokers.__enter__)
 
+    async def stop() -> None:
+        await asyncio.to_thread(brokers.__exit__, None, None, None)
 
-def _stop_kafka(own: Servers) -> None:
-    """Stop the broker of now: the row may have started another in its place."""
-    own.kafka.stop()
+    stack.push_async_callback(stop)
+    return cluster
 
 
 async def _database(stack: AsyncExitStack, own: Servers, folder: Path, row: Row) -> tuple[str, Door | None]:
     """Give an empty database, on a server for this row alone if it wants one, and the door before it."""
     if row.own_postgres:
-        own.postgres = await asyncio.to_thread(start_postgres, folder / "postgres")
+        disk = stack.enter_context(_disk(folder / "disk", row.postgres_megabytes))
+        own.postgres = await asyncio.to_thread(start_postgres, disk / "postgres")
         stack.callback(_stop_postgres, own)
     postgres = await stack.enter_async_context(fresh_database(own.postgres.dsn))
     return postgres, await stack.enter_async_context(door_to(postgres)) if row.postgres_door else None
+
+
+@contextmanager
+def _disk(folder: Path, megabytes: int) -> Iterator[Path]:
+    """Give a folder, on a small disk of its own when a size is given."""
+    folder.mkdir(parents=True)
+    folder.chmod(0o755)
+    if not megabytes:
+        yield folder
+        return
+    size = f"size={megabytes}m,mode=755"
+    subprocess.run(["/usr/bin/mount", "-t", "tmpfs", "-o", size, "tmpfs", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["/usr/bin/umount", "-l", str(folder)], check=True)
 
 
 def _stop_postgres(own: Servers) -> None:
@@ -97,7 +110,7 @@ async def _system(stack: AsyncExitStack, folder: Path, row: Row, addresses: tupl
     environment: Mapping[str, str] = {
         "CASELOOP_TOPIC_PREFIX": prefix,
         "CASELOOP_TOPIC_PARTITIONS": PARTITIONS,
-        "CASELOOP_TOPIC_REPLICATION": "1",
+        "CASELOOP_TOPIC_REPLICATION": "3" if row.three_brokers else "1",
         **row.environment,
     }
     policy = ("--policy", str(STANDARD_POLICY.with_name(f"{row.policy}.toml"))) if row.policy else AWAKE

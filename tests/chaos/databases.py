@@ -1,0 +1,165 @@
+"""Rows 21 to 23, 25 to 28 and 30: what when PostgreSQL dies, is full, is locked, or cuts the line at the commit?"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import psutil
+
+from deploy.local import start_postgres
+from tests.chaos.registry import row
+from tests.chaos.rig import Rig
+from tests.support.proxy import HEALTHY, Faults
+
+AWAY_SECONDS = 5.0
+IDLE_CONNECTIONS = 300
+STEADY = 0.9
+"""What must be left of the pace while an idle transaction pins the oldest rows."""
+OTHERS_SECONDS = 8.0
+"""So long another case may take while one is locked: the wait for the lock, once."""
+TERMINATE = """
+SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name LIKE 'caseloop-%' AND pid <> pg_backend_pid()
+"""
+
+
+@row("21", "connections of the services are cut by PostgreSQL, one or a few each half second")
+async def backends_are_terminated(rig: Rig) -> None:
+    cut = 0
+    async with rig.database("router") as database:
+        for _ in range(16):
+            some = "ORDER BY random() LIMIT $1"
+            cut += len(await database.fetch(f"{TERMINATE} {some}", rig.dice.randint(1, 4)))
+            await rig.wait(0.5)
+    rig.figures["terminated"] = cut
+
+
+@row("22", "PostgreSQL is stopped at once, without a checkpoint, and started again", own_postgres=True)
+async def postgres_dies(rig: Rig) -> None:
+    await asyncio.to_thread(rig.servers.postgres.kill)
+    await rig.wait(AWAY_SECONDS)
+    await _start_postgres(rig)
+
+
+@row("23", "a process of PostgreSQL is killed: the server goes through crash recovery", own_postgres=True)
+async def a_backend_dies(rig: Rig) -> None:
+    for _ in range(2):
+        children = psutil.Process(rig.servers.postgres.pid).children(recursive=True)
+        os.kill(rig.dice.choice([each.pid for each in children]), signal.SIGKILL)
+        await rig.wait(rig.between(1.0, 3.0))
+    await _answers(rig)
+
+
+@row("25", "PostgreSQL's disk is full for some seconds", own_postgres=True, postgres_megabytes=1024)
+async def the_disk_is_full(rig: Rig) -> None:
+    filler = rig.servers.postgres.data_dir.parent / "filler"
+    free = shutil.disk_usage(filler.parent).free
+    with contextlib.suppress(OSError):
+        await asyncio.to_thread(_fill, filler, free)
+    rig.figures["bytes_left"] = shutil.disk_usage(filler.parent).free
+    await rig.wait(AWAY_SECONDS)
+    filler.unlink()
+    if not rig.servers.postgres.process.is_running():
+        await _start_postgres(rig)
+    await _answers(rig)
+
+
+def _fill(path: Path, size: int) -> None:
+    with path.open("wb") as file:
+        for _ in range(size // 65_536 + 2):
+            file.write(bytes(65_536))
+
+
+@row("26", "somebody takes every connection that PostgreSQL has", own_postgres=True)
+async def connections_run_out(rig: Rig) -> None:
+    tries = await asyncio.gather(*(_taken(rig) for _ in range(IDLE_CONNECTIONS)))
+    held = [connection for connection in tries if connection is not None]
+    rig.figures["connections_held"] = len(held)
+    await rig.kill("router")
+    await rig.wait(AWAY_SECONDS)
+    for connection in held:
+        connection.terminate()
+
+
+async def _taken(rig: Rig) -> "asyncpg.Connection[asyncpg.Record] | None":
+    """Return a connection, or nothing once there is none left."""
+    try:
+        return await asyncpg.connect(rig.addresses.postgres)
+    except asyncpg.TooManyConnectionsError:
+        return None
+
+
+@row("27", "an idle transaction pins the oldest rows for 20 s")
+async def a_transaction_stands_idle(rig: Rig) -> None:
+    async with rig.database("router") as database, _open(database):
+        await database.fetchval("SELECT txid_current(), count(*) FROM cases")
+        await rig.goes_on(20.0, STEADY)
+
+
+@row("28", "somebody holds the lock of one case for 15 s while commands come for it")
+async def a_case_is_locked(rig: Rig) -> None:
+    async with rig.another_driver() as driver, rig.database("router") as database:
+        await driver.contact()
+        await driver.until_told(1, 30.0)
+        (case_id,) = driver.told
+        await rig.wait(1.0)
+        async with _open(database):
+            await database.execute("SELECT FROM cases WHERE case_id = $1 FOR UPDATE", case_id)
+            began = time.perf_counter()
+            for step in range(3):
+                await driver.command("record_progress", case_id, step=f"step {step}", action="looked")
+                await rig.wait(5.0)
+    took = sorted(
+        (each.closed or time.perf_counter()) - each.sent
+        for each in rig.driver.journeys.values()
+        if began - 1 <= each.sent <= began + 10
+    )
+    slowest = took[int(len(took) * 0.99) - 1]
+    rig.figures["others_p99_seconds"] = round(slowest, 1)
+    if slowest > OTHERS_SECONDS:
+        rig.must(lambda _, verdict: verdict.add("late", "other cases", f"p99 {slowest:.1f} s"))
+
+
+@row("30", "the line to PostgreSQL is cut behind the commit, before its answer", postgres_door=True)
+async def commits_are_not_answered(rig: Rig) -> None:
+    door = rig.postgres_door
+    if door is None:
+        raise AssertionError("the row needs a door")
+    for _ in range(8):
+        door.faults = Faults(cut_behind=b"COMMIT")
+        await rig.wait(rig.between(0.2, 0.6))
+        door.faults = HEALTHY
+        await rig.wait(0.5)
+
+
+@contextlib.asynccontextmanager
+async def _open(database: "asyncpg.Connection[asyncpg.Record]") -> AsyncIterator[None]:
+    """Stay inside a transaction that is given up in the end."""
+    transaction = database.transaction()
+    await transaction.start()
+    try:
+        yield
+    finally:
+        await transaction.rollback()
+
+
+async def _start_postgres(rig: Rig) -> None:
+    rig.servers.postgres = await asyncio.to_thread(start_postgres, rig.servers.postgres.data_dir)
+    await _answers(rig)
+
+
+async def _answers(rig: Rig) -> None:
+    """Wait until the server takes work again."""
+    async with asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                async with rig.database("router") as database:
+                    await database.fetchval("SELECT count(*) FROM cases")
+                return
+            await asyncio.sleep(0.1)

@@ -1,0 +1,60 @@
+"""What if the brokers delete records before they are read: who notices, and does the rest go on?"""
+
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
+from contracts.message import derived_id
+from services.runtime import kafka, missed
+from services.runtime.missed import gone, missed_warning
+from services.runtime.records import Partition
+from tests.delivery.conftest import Ground
+from tests.support.floor import NOW, until
+from tests.support.tiny import Notes, a_consumer, consuming, effects, progressed, publish, record_of
+
+CASE = derived_id("case")
+PLACE: Partition = ("case.events", 0)
+
+
+async def publish_numbers(ground: Ground, first: int, last: int) -> None:
+    records = [record_of(progressed(CASE, number), partition=0) for number in range(first, last + 1)]
+    await publish(ground.settings, records)
+
+
+async def delete_before(ground: Ground, offset: int) -> None:
+    """Cut the log away, as retention does."""
+    client = AIOKafkaAdminClient(**kafka.client_options(ground.settings))
+    await client.start()
+    topic = TopicPartition(ground.settings.topic_prefix + PLACE[0], PLACE[1])
+    await client.delete_records({topic: RecordsToDelete(offset)})
+    await client.close()
+
+
+async def read_up_to(ground: Ground, last: int) -> None:
+    async def there() -> bool:
+        return (str(CASE), last) in await effects(ground.pool)
+
+    async with consuming(ground.settings, a_consumer(ground.pool, Notes()), "case.events"):
+        await until(there)
+
+
+async def test_what_was_deleted_before_it_was_read_is_known_and_the_rest_is_read(ground: Ground) -> None:
+    await publish_numbers(ground, 1, 40)
+    await read_up_to(ground, 40)
+    assert missed_warning(await missed.lately(ground.pool, NOW)) is None
+
+    await publish_numbers(ground, 41, 75)
+    await delete_before(ground, 60)
+    for last in (75, 76):
+        await publish_numbers(ground, 76, last)
+        await read_up_to(ground, last)
+
+    assert [number for _, number in await effects(ground.pool)] == [*range(1, 41), *range(61, 77)]
+    (known,) = await missed.lately(ground.pool, NOW)
+    assert (known.topic, known.records) == ("case.events", 20)
+    assert "20 of case.events" in str(missed_warning([known]))
+
+
+def test_only_what_lies_between_the_mark_and_the_beginning_is_gone() -> None:
+    behind, level, new = ("case.events", 0), ("case.events", 1), ("case.events", 2)
+    marks = {behind: 5, level: 7, new: 0, ("case.events", 3): 4}
+    assert gone(marks, {behind: 9, level: 7, new: 9, ("case.events", 3): 0}) == {behind: (5, 9)}
