@@ -45,6 +45,8 @@ class Failure:
     permanent: bool = False
     code: str | None = None
     """A reason code that the handler chose itself."""
+    locked: bool = False
+    """Somebody held a lock for longer than we wait: whoever has the other rows must not wait as long again."""
 
     def ending(self, attempt: int, backoff: Backoff, now: datetime) -> Retry | Dead:
         """Return the ending after so many attempts, this one included."""
@@ -76,7 +78,7 @@ def judge(error: Exception) -> Failure:
     cause = error.__cause__ if isinstance(error, HandlerFailedError) and error.__cause__ else error
     detail = f"{type(cause).__name__} at {_place(cause)}"
     if isinstance(cause, PASSING):
-        return Failure("conflict", detail)
+        return Failure("conflict", detail, locked=isinstance(cause, asyncpg.LockNotAvailableError))
     if isinstance(cause, PermanentError):
         return Failure("handler_failed", detail, permanent=True, code=cause.reason)
     return Failure("handler_failed", detail)

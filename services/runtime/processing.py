@@ -35,6 +35,7 @@ TRIES = 4
 PAUSE_SECONDS = 0.01
 FAILURES = (*AWAY, *PASSING, HandlerFailedError, asyncpg.PostgresError)
 ACQUIRE_SECONDS = 10.0
+HURRY = "SET LOCAL lock_timeout TO '100ms'"
 
 
 @dataclass(slots=True)
@@ -71,13 +72,15 @@ class Processing:
     """Told after each commit how much was said, so that relay and timers look at once where there is something."""
     _dead_in_a_row: int = 0
 
-    async def settle(self, piece: Piece) -> Tally:
+    async def settle(self, piece: Piece, *, hurried: bool = False) -> Tally:
         """Give every record of the piece its ending, stored in PostgreSQL, and return how they ended.
+
+        ``hurried``: the whole has waited for a lock in vain; its parts look for the culprit and hardly wait.
 
         ``PostgresAwayError``, ``FencedError``, ``BusyError`` and ``TimerVoidError`` leave what was not committed
         without an ending; ``StoppedError`` means that too many in a row failed.
         """
-        outcome = await self._tried(piece, None)
+        outcome = await self._tried(piece, None, hurried)
         if isinstance(outcome, Tally):
             return outcome
         parts = piece.parts()
@@ -85,20 +88,20 @@ class Processing:
             return await self._parked(piece, outcome)
         tally = Tally()
         for part in parts:
-            tally.add(await self.settle(part))
+            tally.add(await self.settle(part, hurried=hurried or outcome.locked))
         return tally
 
     async def _parked(self, piece: Piece, failure: Failure) -> Tally:
         """Park the single record that failed alone."""
-        outcome = await self._tried(piece, failure)
+        outcome = await self._tried(piece, failure, hurried=False)
         if isinstance(outcome, Failure):
             raise PostgresAwayError(outcome.detail)
         return outcome
 
-    async def _tried(self, piece: Piece, verdict: Failure | None) -> Tally | Failure:
+    async def _tried(self, piece: Piece, verdict: Failure | None, hurried: bool) -> Tally | Failure:
         for tries_left in reversed(range(TRIES)):
             try:
-                return await self._transacted(piece, verdict)
+                return await self._transacted(piece, verdict, hurried)
             except PostgresAwayError:
                 raise
             except FAILURES as error:
@@ -110,13 +113,15 @@ class Processing:
             await asyncio.sleep(PAUSE_SECONDS * (TRIES - tries_left) * apart)
         raise AssertionError
 
-    async def _transacted(self, piece: Piece, verdict: Failure | None) -> Tally:
+    async def _transacted(self, piece: Piece, verdict: Failure | None, hurried: bool) -> Tally:
         now = self.clock.now()
         firing = FIRING.set(piece.firing)
         EARLIEST.set(None)
         try:
             with metrics.TRANSACTION_SECONDS.time():
                 async with self._acquired() as connection, connection.transaction():
+                    if hurried:
+                        await connection.execute(HURRY)
                     claimed = await piece.claim(connection, now)
                     blocked = await self._blocked(connection, claimed.entries) if claimed.waiting else set()
                     endings = self._sorted(claimed.entries, blocked, verdict, now)

@@ -1,7 +1,8 @@
 """Does the product survive? ``make chaos`` plays every row of the fault matrix; exit status 1 when one is red.
 
-``--rows 1,2`` plays these, ``--seeds N`` each with N seeds from ``--seed`` on. What was measured is written to
-``build/chaos.json``; ``--report`` writes it as a table into ``docs/reliability.md``.
+``--rows 1,2`` plays these, ``--seeds N`` each with N seeds from ``--seed`` on. ``--guards`` takes each protection of
+the product away (``--guards inbox,order``: these) and plays the row that must notice; exit status 1 when one does not.
+What was measured is written to ``build/chaos.json``; ``--report`` writes it as tables into ``docs/reliability.md``.
 """
 
 import argparse
@@ -10,17 +11,20 @@ import json
 import logging
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from deploy.local import start_servers
 from tests.chaos import report
+from tests.chaos.guards import GUARDS
 from tests.chaos.playing import play
 from tests.chaos.registry import Row, rows
 from tests.chaos.rig import Servers
 
 RESULT = Path("build/chaos.json")
+Plan = Callable[[Servers], Coroutine[Any, Any, bool]]
 
 
 def main() -> int:
@@ -30,35 +34,66 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1, help="how many times each row is played")
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     parser.add_argument("--rate", type=float, help="cases per second of the load instead of each row's own")
+    parser.add_argument("--guards", nargs="?", const="", help="without these protections, separated by commas, or each")
     parser.add_argument("--report", action="store_true", help="write docs/reliability.md from build/chaos.json and end")
     given = parser.parse_args()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # servers are away here, and that is no news
     if given.report:
         return report.write(RESULT)
-    wanted = given.rows.split(",") if given.rows else None
-    chosen = [row for row in rows() if wanted is None or row.number in wanted]
     seeds = range(given.seed, given.seed + given.seeds)
+    plan = _without(given.guards, seeds) if given.guards is not None else _rows(given.rows, seeds, given.rate)
     with tempfile.TemporaryDirectory(prefix="caseloop-chaos-", ignore_cleanup_errors=True) as folder:
         found = start_servers(Path(folder))
         if found.kafka is None or found.postgres is None:
             raise AssertionError(found)
         servers = Servers(found.kafka, found.postgres)
         try:
-            results = asyncio.run(_all(chosen, servers, seeds, given.rate))
+            return 0 if asyncio.run(plan(servers)) else 1
         finally:
             servers.kafka.stop()
             servers.postgres.stop()
-    return 0 if all(report.is_green(result) for result in results.values()) else 1
 
 
-async def _all(chosen: Sequence[Row], servers: Servers, seeds: range, rate: float | None) -> dict[str, Any]:
-    results: dict[str, Any] = {}
-    for row in chosen:
-        runs = [await play(row, servers, seed, rate) for seed in seeds]
-        results[row.number] = report.summed(row, runs)
-        _tell(row, results[row.number])
-        report.keep(RESULT, row.number, results[row.number])
-    return results
+def _rows(wanted: str | None, seeds: range, rate: float | None) -> Plan:
+    """Return how these rows are played, or all; right when each is green."""
+    chosen = [row for row in rows() if wanted is None or row.number in wanted.split(",")]
+
+    async def played(servers: Servers) -> bool:
+        right = True
+        for row in chosen:
+            result = report.summed(row, [await play(row, servers, seed, rate) for seed in seeds])
+            report.keep(RESULT, "rows", row.number, result)
+            _tell(row, result)
+            right = right and report.is_green(result)
+        return right
+
+    return played
+
+
+def _without(wanted: str, seeds: range) -> Plan:
+    """Return how rows are played while a protection is missing; right when each is noticed with one of the seeds."""
+    chosen = [guard for guard in GUARDS if not wanted or guard.name in wanted.split(",")]
+    by_number = {row.number: row for row in rows()}
+
+    async def played(servers: Servers) -> bool:
+        right = True
+        for guard in chosen:
+            row = by_number[guard.row]
+            bare = replace(row, environment={**row.environment, **guard.environment()})
+            noticed: dict[str, Any] = {}
+            for seed in seeds:
+                noticed = await play(bare, servers, seed, None)
+                if report.is_noticed(noticed):
+                    break
+            report.keep(RESULT, "guards", guard.name, {"what": guard.what, "row": guard.row, **noticed})
+            word = "noticed" if report.is_noticed(noticed) else "NOT NOTICED"
+            sys.stdout.write(f"without {guard.name} ({guard.what}), row {guard.row}: {word}\n")
+            sys.stdout.writelines(f"  {finding}\n" for finding in noticed["findings"])
+            sys.stdout.flush()
+            right = right and report.is_noticed(noticed)
+        return right
+
+    return played
 
 
 def _tell(row: Row, result: dict[str, Any]) -> None:

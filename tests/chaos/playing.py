@@ -22,6 +22,7 @@ from tests.support.history.recording import quiet, record
 WARM_SECONDS = 30.0
 BEFORE_SECONDS = 3.0
 AFTER_SECONDS = 14.0
+AFTER_LEAST_SECONDS = 4.0
 """The load goes on for so long after the harm, less when all is well before: recovery must be seen."""
 CLOSED_SECONDS = 90.0
 QUIET_SECONDS = 60.0
@@ -46,7 +47,8 @@ async def _played(row: Row, rig: Rig) -> dict[str, Any]:
         began = time.perf_counter()
         await _acted(row, rig)
         ended = time.perf_counter()
-        await rig.load.steady(AFTER_SECONDS)
+        await rig.wait(AFTER_LEAST_SECONDS)
+        await rig.load.steady(AFTER_SECONDS - AFTER_LEAST_SECONDS)
         rig.load.ended.set()
         await load
     verdict = await _judged(row, rig)

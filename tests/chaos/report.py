@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.chaos.guards import GUARDS, Guard
 from tests.chaos.registry import Row, rows
 
 PAGE = Path("docs/reliability.md")
@@ -32,6 +33,15 @@ this page from `build/chaos.json`.
 | # | fault | seeds | cases | lost | doubled | disordered | early | late | recovery | ratio | backlog | repeats | also |
 | --: | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --- |
 """
+GUARDS_HEAD = """
+## Every protection is needed
+
+A row proves something only if it turns red without the protection. `make chaos ARGS=--guards` takes each away, in the
+running services only (`tests/chaos/guards.py`), and plays the row that must notice.
+
+| protection | what it is | row | without it | first finding |
+| --- | --- | --: | --- | --- |
+"""
 _COLUMNS = ("seeds", "cases", *ZERO, "recovery_seconds", "throughput_ratio", "backlog", "repeats")
 _SILENT = {*_COLUMNS, "title", "findings", "events", "seconds", "fault_seconds"}
 
@@ -47,6 +57,11 @@ def is_green(result: Mapping[str, Any]) -> bool:
     )
 
 
+def is_noticed(result: Mapping[str, Any]) -> bool:
+    """Tell whether a row was red for what happened to cases and messages, not for its speed."""
+    return any(result[name] for name in ZERO)
+
+
 def summed(row: Row, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return one result of several runs: sums, and of speeds the worst."""
     result: dict[str, Any] = {**runs[-1], "title": row.title, "seeds": len(runs)}
@@ -60,20 +75,28 @@ def summed(row: Row, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def keep(path: Path, number: str, result: Mapping[str, Any]) -> None:
-    """Write a row's result beside those of the others."""
+def keep(path: Path, kind: str, name: str, result: Mapping[str, Any]) -> None:
+    """Write a result beside those of the others of its kind."""
     path.parent.mkdir(exist_ok=True)
-    document = json.loads(path.read_text("utf-8")) if path.exists() else {"rows": {}}
-    document["rows"][number] = result
+    document = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    document.setdefault(kind, {})[name] = result
     path.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
 
 
 def write(path: Path) -> int:
-    """Write the page; 1 when a row is missing."""
-    results = json.loads(path.read_text("utf-8"))["rows"]
-    lines = [_line(row, results[row.number]) for row in rows() if row.number in results]
-    PAGE.write_text(HEAD + "\n".join(lines) + "\n", "utf-8")
-    return int(any(row.number not in results for row in rows()))
+    """Write the page; 1 when a row or a guard is missing."""
+    document = json.loads(path.read_text("utf-8"))
+    played, bare = document.get("rows", {}), document.get("guards", {})
+    lines = [_line(row, played[row.number]) for row in rows() if row.number in played]
+    guards = [_guard(guard, bare[guard.name]) for guard in GUARDS if guard.name in bare]
+    PAGE.write_text("\n".join([HEAD + "\n".join(lines), GUARDS_HEAD + "\n".join(guards), ""]), "utf-8")
+    return int(len(lines) < len(rows()) or len(guards) < len(GUARDS))
+
+
+def _guard(guard: Guard, result: Mapping[str, Any]) -> str:
+    counts = ", ".join(f"{result[name]} {name}" for name in ZERO if result[name])
+    first = result["findings"][0] if result["findings"] else ""
+    return f"| {guard.name} | {guard.what} | {guard.row} | {counts or 'nothing'} | {first} |"
 
 
 def _line(row: Row, result: Mapping[str, Any]) -> str:
