@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 Act = Callable[["Rig"], Awaitable[None]]
 DEPARTMENTS = ("front_desk", "technical_support", "operations", "after_sales_desk", "complaint_desk")
-FAMILIES = ("processes", "brokers", "databases", "groups", "provider", "timers", "inputs", "agents")
+FAMILIES = ("processes", "brokers", "databases", "groups", "provider", "timers", "inputs", "agents", "pressure")
 """Modules of this folder that hold rows."""
 ROWS: dict[str, "Row"] = {}
 
@@ -29,6 +29,8 @@ class Row:
     """Where agents work who accept every offer at once."""
     rate: float = 30.0
     """Cases per second of the load."""
+    drain_seconds: float = 90.0
+    """How long what was begun may take to be closed once the load has ended."""
     late_seconds: float = 30.0
     """So late a timer may be, because of the fault."""
     three_brokers: bool = False
@@ -54,7 +56,7 @@ def row(number: str, title: str, **needs: Any) -> Callable[[Act], Act]:  # noqa:
 
 
 def rows() -> list[Row]:
-    """Return all rows in the order of the matrix."""
+    """Return all rows in the order of the matrix; those beside it have names instead of numbers and come last."""
     for family in FAMILIES:
         importlib.import_module(f"tests.chaos.{family}")
-    return sorted(ROWS.values(), key=lambda each: int(each.number))
+    return sorted(ROWS.values(), key=lambda each: int(each.number) if each.number.isdigit() else 1000)
