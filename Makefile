@@ -38,6 +38,10 @@ test: setup ## Run the whole test suite on real servers
 chaos: setup ## Kill, freeze and starve the product under load, and prove that nothing was lost
 	@exec $(BIN)/python -m tests.chaos $(ARGS)
 
+.PHONY: simulate
+simulate: setup ## Run the production code in virtual time, 200 seeds of faults; ARGS="--seed 7" replays one
+	@exec $(BIN)/python -m tests.simulation $(ARGS)
+
 .PHONY: lint
 lint: setup ## Check style, format, types and who imports whom
 	@echo "== ruff"

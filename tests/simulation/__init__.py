@@ -1,1 +1,1 @@
-"""Is it right in every interleaving? The production code in virtual time, under a seeded scheduler."""
+"""Does it hold for days, whatever goes wrong at whichever moment? The production code in virtual time."""

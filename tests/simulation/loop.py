@@ -8,6 +8,7 @@ import asyncio
 import asyncio.events
 import random
 from collections.abc import Callable, Coroutine
+from itertools import count
 from typing import Any, TypeVar
 
 Kind = TypeVar("Kind")
@@ -34,6 +35,18 @@ class _Jumps:
         """Hold nothing."""
 
 
+class _NumberedTask(asyncio.Task[Any]):
+    """A task whose place in a set has nothing to do with its address: task groups cancel their tasks in that order."""
+
+    def __init__(self, number: int, *given: Any, **options: Any) -> None:  # noqa: ANN401 - handed through
+        self._number = number  # the base class puts the task into a set
+        super().__init__(*given, **options)
+
+    def __hash__(self) -> int:
+        """Return its number."""
+        return self._number
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """An event loop whose seconds cost nothing."""
 
@@ -44,6 +57,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._now = 0.0
         self._clock_resolution = 1e-6  # what a float of some years' seconds can tell apart
         self._selector = _Jumps(self)
+        numbers = count()
+        self.set_task_factory(lambda loop, work, **given: _NumberedTask(next(numbers), work, loop=loop, **given))
         self.turns = 0
         self.on_idle: Callable[[], None] = lambda: None
         """Called when nothing is ready, before the clock moves on; it may make something ready or jump."""
@@ -99,7 +114,7 @@ class Blocking:
 
     def __init__(self) -> None:
         """Make the loop; it runs only inside :meth:`run`."""
-        self._loop = asyncio.new_event_loop()
+        self._loop = asyncio.new_event_loop()  # uvloop makes two sockets for every run
 
     def run(self, work: Coroutine[Any, Any, Kind]) -> Kind:
         """Return what the coroutine returns; nobody else runs meanwhile."""

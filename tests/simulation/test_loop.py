@@ -83,3 +83,32 @@ def test_real_work_runs_while_virtual_time_stands_still() -> None:
     name, passed = run_virtually(virtual(), random.Random(1))
     blocking.close()
     assert (name == "VirtualLoop", passed) == (False, 0.0)
+
+
+def test_the_order_in_which_a_group_ends_its_tasks_depends_on_no_address() -> None:
+    async def ended(runners: int) -> list[int]:
+        order: list[int] = []
+
+        async def wait(number: int) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                order.append(number)
+
+        async def begin() -> None:
+            async with asyncio.TaskGroup() as group:
+                for number in range(runners):
+                    group.create_task(wait(number))
+                await asyncio.sleep(0)
+                raise ValueError
+
+        with pytest.raises(ExceptionGroup):
+            await begin()
+        return order
+
+    kept: list[object] = []  # so that the tasks of the next run lie elsewhere
+    orders: set[tuple[int, ...]] = set()
+    for _ in range(20):
+        orders.add(tuple(run_virtually(ended(9), random.Random(1))))
+        kept.append([object() for _ in range(random.randrange(100_000))])
+    assert len(orders) == 1

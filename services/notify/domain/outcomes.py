@@ -117,7 +117,9 @@ def _again(attempt: Attempt, now: datetime, pause: float, reason: str, limits: L
 
 
 def _look_up_later(attempt: Attempt, now: datetime, reason: str, limits: Limits) -> Step:
+    """Ask again later; that nobody knows is said once, also when a look-up dies and the next finds it ``sending``."""
     lookups = attempt.attempts - attempt.sends
+    first_time = lookups == (0 if attempt.was == "queued" else 1)
     pause = limits.lookup_seconds * min(2**lookups, limits.retry_seconds_max / limits.lookup_seconds)
     due_at = now + timedelta(seconds=pause)
     given_up = due_at >= attempt.expires_at + REMEMBERED_LONGEST
@@ -125,7 +127,7 @@ def _look_up_later(attempt: Attempt, now: datetime, reason: str, limits: Limits)
         "unknown",
         due_at=None if given_up else due_at,
         reason=reason,
-        news=None if attempt.was == "unknown" else "unknown",
+        news="unknown" if first_time and attempt.was != "unknown" else None,
     )
 
 

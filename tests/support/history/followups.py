@@ -47,8 +47,9 @@ EARLY_SECONDS = 0.001
 
 def judge_followups(history: History, late_seconds: float, verdict: Verdict) -> None:
     """Add what came early, late, twice, or out of turn."""
+    wished = _wished(history)
     for handle, steps in _steps(history.on("followups"), ("clock_id", "callback_id", "survey_id")).items():
-        _judge_story(handle, steps, verdict)
+        _judge_story(handle, steps, "scheduled" if handle in wished else "", verdict)
         _judge_running(handle, steps, history, late_seconds, verdict)
     for handle, steps in _steps(history.on("notifications"), ("delivery_id",)).items():
         _judge_ranks(handle, steps, verdict)
@@ -78,22 +79,31 @@ def _steps(records: Iterable[Record], names: Sequence[str]) -> Mapping[str, list
     return found
 
 
+def _wished(history: History) -> set[str]:
+    """Return the callbacks that a customer or an agent asked for: the journal says so, followup does not repeat it."""
+    return {
+        str(record.data["callback_id"])
+        for record in history.on(JOURNAL)
+        if record.kind == "caseloop.case.callback_scheduled.v1" and record.data["by"]["kind"] != "system"
+    }
+
+
 def _step(record: Record) -> tuple[str, str]:
     parts = record.kind.split(".")
     return parts[1], parts[2]
 
 
-def _judge_story(handle: str, steps: Sequence[Record], verdict: Verdict) -> None:
-    problem = _out_of_turn(steps)
+def _judge_story(handle: str, steps: Sequence[Record], begun: str, verdict: Verdict) -> None:
+    problem = _out_of_turn(steps, begun)
     if problem is None:
         return
     in_time = sorted(steps, key=lambda record: record.moment("occurred_at") or 0.0)
-    kind: Kind = "reordered" if in_time != list(steps) and _out_of_turn(in_time) is None else "gapped"
+    kind: Kind = "reordered" if in_time != list(steps) and _out_of_turn(in_time, begun) is None else "gapped"
     verdict.add(kind, f"{problem.where} of {handle}", "it does not follow from the step before")
 
 
-def _out_of_turn(steps: Sequence[Record]) -> Record | None:
-    state, percent = "", 0
+def _out_of_turn(steps: Sequence[Record], begun: str) -> Record | None:
+    state, percent = begun, 0
     for record in steps:
         what, step = _step(record)
         if what in _NEXT and step not in _NEXT[what].get(state, frozenset()):

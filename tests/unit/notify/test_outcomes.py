@@ -27,6 +27,10 @@ from tests.unit.notify.story import NOW
 LIMITS = Limits()
 FIRST = Attempt(derived_id("delivery"), "queued", attempts=1, sends=1, expires_at=NOW + timedelta(days=1))
 LOOKED_UP = Attempt(FIRST.delivery_id, "unknown", attempts=3, sends=1, expires_at=FIRST.expires_at)
+DIED = Attempt(FIRST.delivery_id, "sending", attempts=2, sends=1, expires_at=FIRST.expires_at)
+"""Whoever called did not live to say what came of it; this is the first look-up."""
+DIED_AGAIN = Attempt(FIRST.delivery_id, "sending", attempts=3, sends=1, expires_at=FIRST.expires_at)
+"""A look-up died as well."""
 STATUSES = ("accepted", "sent", "failed", "undelivered", "delivered", "read")
 
 
@@ -41,6 +45,8 @@ STATUSES = ("accepted", "sent", "failed", "undelivered", "delivered", "read")
         (LOOKED_UP, Accepted("ref"), "sent", "sent"),
         (LOOKED_UP, Absent(), "queued", None),
         (LOOKED_UP, Unclear("lookup_http_500"), "unknown", None),
+        (DIED, Unclear("lookup_http_500"), "unknown", "unknown"),
+        (DIED_AGAIN, Unclear("lookup_http_500"), "unknown", None),
     ],
 )
 def test_what_an_outcome_means(attempt: Attempt, outcome: Outcome, state: str, news: str | None) -> None:

@@ -1,0 +1,65 @@
+"""How do a service's messages reach the simulated topics, and what does the service hear of it?
+
+As with the idempotent producer: what goes to one partition arrives in order, and the first batch that is refused holds
+back the rest of its partition. An answer may stay away although everything has arrived, or will arrive later.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from services.runtime.frames import Frame
+from services.runtime.publishing import Published, partition_of
+from tests.simulation.bus import PARTITIONS, Bus
+from tests.simulation.store import Owner
+
+Chain = list[tuple[int, Frame]]
+
+
+@dataclass(frozen=True, slots=True)
+class BusPublisher:
+    """The producer of one process."""
+
+    bus: Bus
+    owner: Owner
+
+    async def publish(self, rows: Mapping[int, Iterable[Frame]], within_seconds: float) -> Published:
+        """Send the frames of these rows in their order and say which rows are known to have arrived."""
+        self.owner.point()
+        world = self.bus.world
+        chains: dict[tuple[str, int], Chain] = {}
+        for row, frames in rows.items():
+            for frame in frames:
+                chains.setdefault((frame.topic, partition_of(frame.key, PARTITIONS)), []).append((row, frame))
+        left = set(rows)
+        problem: str | None = None
+        order = list(chains)
+        world.chance.shuffle(order)
+        for place in order:
+            missing = await self._deliver(chains[place])
+            if missing:
+                problem = f"no ack of {place[0]} (drawn)"
+                left -= missing
+        if problem is not None:
+            await world.pause(within_seconds)
+        self.owner.point()
+        return Published(left, problem)
+
+    async def _deliver(self, chain: Chain) -> set[int]:
+        """Send one partition's batches and return the rows of which something is not known to have arrived."""
+        world, faults = self.bus.world, self.bus.world.faults
+        await world.pause(faults.seconds(0.0005, 0.05))
+        self.owner.point()
+        whole = len(chain)
+        arriving = world.chance.randint(0, whole) if faults.strikes("publish_lost") else whole
+        if faults.strikes("publish_late"):
+            world.after(faults.seconds(0.5, 30.0), lambda: self._append(chain[:arriving]))
+            return {row for row, _ in chain}
+        self._append(chain[:arriving])
+        self.owner.point()
+        if faults.strikes("publish_unanswered"):
+            return {row for row, _ in chain}
+        return {row for row, _ in chain[arriving:]}
+
+    def _append(self, chain: Chain) -> None:
+        for _, frame in chain:
+            self.bus.append(frame.topic, frame.key, frame.value, frame.headers)
