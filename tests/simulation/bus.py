@@ -180,6 +180,10 @@ class Member:
         """Return the end of a partition."""
         return len(self.group.bus.logs[place])
 
+    async def beginning_offsets(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return where the partitions begin: here nothing is ever deleted."""
+        return dict.fromkeys(places, 0)
+
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Tell the group where this member is."""
         if self.open and self in self.group.members:
