@@ -21,7 +21,7 @@ def status_of(words: list[str]) -> int:
     """Run the command in these words and return its exit status."""
     logging.disable(logging.CRITICAL)  # what a library has to say about a lost connection, we say in a line of ours
     try:
-        result = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+        result = _result_of(words)
     except CycloptsError as problem:
         return _told(_one_line(str(problem)), BAD_INPUT)
     except CommandError as problem:
@@ -34,6 +34,16 @@ def status_of(words: list[str]) -> int:
     except _failures_of_the_floor() as problem:  # evaluated only when something failed: the imports are slow
         return _told(_line_of(problem), getattr(problem, "exit_code", FAILED))
     return result if isinstance(result, int) else 0
+
+
+def _result_of(words: list[str]) -> object:
+    """Return what the command returns; of what failed side by side only the failure that began it comes out."""
+    try:
+        return app(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except BaseExceptionGroup as failures:
+        from services.runtime.lifecycle import first_failure
+
+        raise first_failure(failures) from None
 
 
 def _failures_of_the_floor() -> tuple[type[BaseException], ...]:

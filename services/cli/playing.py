@@ -1,13 +1,17 @@
 """How are the scenarios of the service standard played?"""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
+from rich.console import Console
 
 from services.cli.connection import HERE, Connection, Where, find
 from services.cli.failures import CommandError
 from services.cli.output import console
+
+Performance = Callable[[Connection], Awaitable[int]]
+"""Plays through a system and returns the status to exit with: 0 when all was seen."""
 
 
 async def demo(
@@ -25,17 +29,23 @@ async def demo(
     keep
         Leave a system that was started for the demo running until Ctrl-C.
     """
+    perform = performance(scenario, console(), keep=keep)
     try:
         connection = find(where)
     except CommandError:
         from services.cli.up.command import up_for_the_demo
 
-        return await up_for_the_demo(where, scenario, keep=keep)
-    return await play(connection, scenario, keep=keep)
+        return await up_for_the_demo(where, perform, keep=keep)
+    return await perform(connection)
 
 
-async def play(connection: Connection, scenarios: Sequence[str] | None, *, keep: bool) -> int:
-    """Play the scenarios through this system and return the status to exit with: 0 when all was seen."""
-    from services.cli.demo import play as play_demo
+def performance(names: Sequence[str] | None, out: Console, *, keep: bool) -> Performance:
+    """Return the play of these scenarios, to be seen on this console; ``CommandError`` names what is none."""
+    from services.cli.demo import chosen, play
 
-    return await play_demo(connection, scenarios, keep, console())
+    scenarios = chosen(names)
+
+    async def perform(connection: Connection) -> int:
+        return await play(connection, scenarios, keep, out)
+
+    return perform

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from contracts.policy import PolicyError, load_policy
 from services.cli.connection import DATA_DIR, Where
 from services.cli.failures import bad_input
 from services.cli.output import console, print_json
-from services.cli.playing import play
+from services.cli.playing import Performance, performance
 from services.cli.up.plan import Options, services_named
 from services.cli.up.system import System, system
 from services.runtime import configuration
@@ -47,37 +47,34 @@ async def up(
     services
         Only these, separated by commas.
     demo
-        Play the demo when everything is ready, and stay up.
+        Play the demo when everything is ready, and stay up; the exit status tells whether all was seen.
     json
         Print one JSON line when ready, and nothing else, on standard output.
     """
     options = _options(kafka, postgres, policy or (_demo_policy() if demo else None), data_dir, services)
+    out = console(stderr=json)
+    perform = performance(None, out, keep=True) if demo else None
 
     async def after(running: System) -> int:
         if json:
             print_json(running.state().readiness())
         else:
-            _welcome(console(), running)
-        if demo:
-            await play(running.connection(), None, keep=True)
-            if not json:
-                console().print("\nThe system stays up; Ctrl-C stops it.")
-        await running.stopping.wait()
-        return 0
+            _welcome(out, running)
+        if perform is None:
+            await running.stopping.wait()
+            return 0
+        return await _kept(running, await perform(running.connection()), out)
 
-    return await run(options, after, console(stderr=True) if json else console())
+    return await run(options, after, out)
 
 
-async def up_for_the_demo(where: Where, scenarios: Sequence[str] | None, *, keep: bool) -> int:
+async def up_for_the_demo(where: Where, perform: Performance, *, keep: bool) -> int:
     """Start a system, play the demo through it, and stop it again unless it is to be kept."""
     options = _options(where.kafka, where.postgres, _demo_policy(), where.data_dir, None)
 
     async def after(running: System) -> int:
-        status = await play(running.connection(), scenarios, keep=keep)
-        if keep:
-            console().print("\nThe system stays up; Ctrl-C stops it.")
-            await running.stopping.wait()
-        return status
+        status = await perform(running.connection())
+        return await _kept(running, status, console()) if keep else status
 
     return await run(options, after, console())
 
@@ -100,6 +97,17 @@ async def run(options: Options, after: AfterReady, out: Console) -> int:
             status = await _until(after(running), stopping)
             watching.cancel()
         tell("stopping")
+    return status
+
+
+async def _kept(running: System, status: int, out: Console) -> int:
+    """Say how the demo went and that the system stays up; return the demo's status when it is time to stop."""
+    if status:
+        line = f"the demo missed something; the system stays up, and Ctrl-C ends it with status {status}"
+        console(stderr=True).print(f"\ncaseloop: {line}")
+    else:
+        out.print("\nThe system stays up; Ctrl-C stops it.")
+    await running.stopping.wait()
     return status
 
 

@@ -1,14 +1,16 @@
 """Does a command find the system that is meant, and say so in one line when there is none?"""
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
+from cyclopts import App
 
-from services.cli import state
+from services.cli import __main__, state
 from services.cli.__main__ import status_of
 from services.cli.connection import Where, find, find_desk
-from services.cli.failures import CommandError
+from services.cli.failures import CommandError, bad_input
 from services.cli.state import Running, running
 from services.runtime import configuration
 
@@ -90,6 +92,7 @@ def test_half_a_system_is_no_system(tmp_path: Path) -> None:
         (["parked", "discard", "intake:1", "--reason", " "], 2, "say why"),
         (["parked", "retry"], 2, "name parked records"),
         (["up", "--services", "intake,kitchen"], 2, "no service kitchen"),
+        (["demo", "--scenario", "nosuch"], 2, "no scenario nosuch: there are sample_case, "),
         (["policy", "check", "nowhere.toml"], 2, "nowhere.toml"),
         (["audit", "--since", "soon", "--kafka", KAFKA, "--postgres", POSTGRES], 2, "--since 'soon'"),
         (["frobnicate"], 2, "frobnicate"),
@@ -112,6 +115,34 @@ def test_every_failure_is_one_line(
     assert line in told.err
     assert told.err.count("\n") == 1
     assert told.out == ""
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "line"),
+    [
+        (bad_input("no such dish"), 2, "caseloop: no such dish\n"),
+        (ConnectionRefusedError("Kafka"), 1, "caseloop: a server is out of reach (ConnectionRefusedError: Kafka)"),
+    ],
+)
+def test_a_failure_among_tasks_that_ran_side_by_side_is_one_line_too(
+    failure: Exception, status: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def cook() -> None:
+        async with asyncio.TaskGroup() as house:
+            house.create_task(asyncio.Event().wait())
+            async with asyncio.TaskGroup() as kitchen:
+                kitchen.create_task(asyncio.Event().wait())
+                raise failure
+
+    kitchen = App(name="caseloop")
+    kitchen.command(cook)
+    monkeypatch.setattr(__main__, "app", kitchen)
+
+    assert status_of(["cook"]) == status
+
+    told = capsys.readouterr()
+    assert told.err.startswith(line)
+    assert told.err.count("\n") == 1
 
 
 def test_a_broken_pack_is_named_with_line_and_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
