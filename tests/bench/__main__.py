@@ -1,10 +1,14 @@
-"""How fast is W4? ``python -m tests.bench [--cases N]`` prints one JSON document and writes ``build/bench.json``."""
+"""How fast is W4? ``python -m tests.bench [--cases N]`` prints one JSON document and writes ``build/bench.json``.
+
+With ``--check`` the exit status is 1 when a target was missed, with a line for each on standard error.
+"""
 
 import argparse
 import asyncio
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -22,6 +26,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from deploy.local import start_kafka, start_postgres
 from tests.bench.limit import Limit, measure
 from tests.bench.machine import machine
+from tests.bench.targets import missed
 from tests.support.driver import Driver, Journey
 from tests.support.system import AWAKE, System, running_system
 
@@ -54,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="workload W4: the closed loop")
     parser.add_argument("--cases", type=int, default=3000, help="cases in the saturation run")
     parser.add_argument("--alone", type=int, default=60, help="cases sent one by one")
+    parser.add_argument("--check", action="store_true", help="end with status 1 when a target was missed")
     arguments = parser.parse_args()
     with _everything() as system:
         result = asyncio.run(_bench(system, arguments.cases, arguments.alone))
@@ -61,6 +67,8 @@ def main() -> None:
     Path("build").mkdir(exist_ok=True)
     Path("build/bench.json").write_text(text + "\n", encoding="utf-8")
     print(text)  # noqa: T201 - the product of this program
+    if arguments.check and (lines := missed(result)):
+        sys.exit("\n".join(lines))
 
 
 @contextmanager

@@ -1,0 +1,24 @@
+"""Is every missed target of a run named, and none that was reached?"""
+
+import pytest
+
+from tests.bench.targets import missed
+
+
+@pytest.mark.parametrize(
+    ("rate", "assigned", "start", "named"),
+    [
+        (200.0, 40.0, 10.0, []),
+        (199.9, 40.0, 10.0, ["W4 cases per second: 199.9"]),
+        (200.0, 40.1, 10.0, ["W4 alone, assigned (p50): 40.1 ms"]),
+        (200.0, 40.0, 10.01, ["start: 10.01 s"]),
+        (12.0, 90.0, 30.0, ["W4 cases per second: 12", "W4 alone, assigned (p50): 90 ms", "start: 30 s"]),
+    ],
+)
+def test_each_missed_target_is_a_line(rate: float, assigned: float, start: float, named: list[str]) -> None:
+    result = {
+        "environment": {"start_seconds": start},
+        "figures": {"W4_cases_per_second": {"product": rate}, "W4_alone_assigned_ms": {"p50": assigned}},
+    }
+
+    assert [line.rpartition(",")[0] for line in missed(result)] == named
