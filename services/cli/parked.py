@@ -4,22 +4,22 @@ import getpass
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from services.cli.connection import HERE, SERVICES, Where, find
 from services.cli.failures import CommandError, bad_input
 from services.cli.lot_filter import EVERYTHING, Filter
-from services.cli.masking import ATTRIBUTES, MASK, masked
+from services.cli.masking import MASK
 from services.cli.output import console, local, print_json, table
+from services.cli.parked_record import action_of, content_of, item_of
 from services.cli.rendering import plain, shortened
 from services.cli.schemas import schema
 from services.runtime import parking_lot
 from services.runtime.clock import SystemClock
 from services.runtime.database import Connection
-from services.runtime.parking import Parked
-from services.runtime.parking_lot import OPEN, Action, Wanted
+from services.runtime.parking_lot import OPEN, Wanted
 
 Done = Literal["retried", "discarded"]
 PAGE = 500
@@ -47,7 +47,7 @@ async def list_(
     wanted = filter_.wanted(now, _ALL if all_ else OPEN)
     for name in filter_.services():
         async with schema(dsn, name) as connection:
-            found += [_item(name, each) for each in await parking_lot.parked(connection, wanted, limit)]
+            found += [item_of(name, each) for each in await parking_lot.parked(connection, wanted, limit)]
     if json:
         print_json({"parked": found})
         return
@@ -82,7 +82,11 @@ async def show(id_: str, /, *, personal: bool = False, json: bool = False, where
         if personal:
             await parking_lot.reveal(connection, number, getpass.getuser(), "parked show", SystemClock().now())
         acted = await parking_lot.actions(connection, number)
-    item = {**_item(service, found), **_content(found, personal=personal), "actions": [_acted(each) for each in acted]}
+    item = {
+        **item_of(service, found),
+        **content_of(found, personal=personal),
+        "actions": [action_of(each) for each in acted],
+    }
     if json:
         print_json(item)
         return
@@ -224,57 +228,3 @@ def _named(id_: str) -> tuple[str, int]:
     if service not in SERVICES or not number.isdecimal() or len(number) > 18:  # noqa: PLR2004 - digits of a bigint
         raise bad_input(f"{id_!r}: write service:number as `caseloop parked list` shows it, for example intake:17")
     return service, int(number)
-
-
-def _item(service: str, parked: Parked) -> dict[str, Any]:
-    headers = dict(parked.record.headers)
-    return {
-        "id": f"{service}:{parked.parked_id}",
-        "service": service,
-        "status": parked.status,
-        "reason": parked.reason,
-        "detail": parked.detail,
-        "topic": parked.record.topic,
-        "partition": parked.record.partition,
-        "offset": parked.record.offset,
-        "ce_id": _readable(headers.get("ce_id")),
-        "ce_type": _readable(headers.get("ce_type")),
-        "attempt": parked.attempt,
-        "next_attempt_at": _time(parked.next_attempt_at),
-        "parked_at": _time(parked.parked_at),
-    }
-
-
-def _content(parked: Parked, *, personal: bool) -> dict[str, Any]:
-    """Return key, headers and value, as text where they are text, else in hexadecimal digits; or what may be shown."""
-    record = parked.record
-    if personal:
-        return {
-            "key": _readable(record.key),
-            "headers": {name: _readable(value) for name, value in record.headers},
-            "value": _readable(record.value),
-            "value_hex": record.value.hex() if record.value is not None else None,
-        }
-    known = {name: _readable(value) for name, value in record.headers if name in ATTRIBUTES}
-    return {
-        "key": _readable(record.key),
-        "headers": {**known, **({MASK: MASK} if any(name not in ATTRIBUTES for name, _ in record.headers) else {})},
-        "value": masked(record.value, known.get("ce_type")),
-    }
-
-
-def _acted(action: Action) -> dict[str, Any]:
-    return {"action": action.action, "by": action.by, "reason": action.reason, "at": _time(action.at)}
-
-
-def _readable(raw: bytes | None) -> str | None:
-    if raw is None:
-        return None
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return f"hex:{raw.hex()}"
-
-
-def _time(at: datetime | None) -> str | None:
-    return at.isoformat().replace("+00:00", "Z") if at else None
