@@ -87,11 +87,16 @@ ORDER BY step.occurred_at, step.case_id, step.version LIMIT $4
 """
 
 LIST_FOLLOWUPS = """
--- followups.page: Table 3 from a place on (F7)
+-- followups.page: Table 3 from a place on (F7); the channel is that by which the survey went out
 SELECT said.type, said.data, said.occurred_at, said.case_id, said.version,
     convert_from(opened.data, 'UTF8')::jsonb #>> '{customer,name}' AS customer_name,
-    convert_from(opened.data, 'UTF8')::jsonb #>> '{contact,channel}' AS channel
-FROM timeline said LEFT JOIN timeline opened ON opened.case_id = said.case_id AND opened.version = 1
+    convert_from(asked.data, 'UTF8')::jsonb ->> 'channel' AS channel
+FROM timeline said
+LEFT JOIN timeline opened ON opened.case_id = said.case_id AND opened.version = 1
+LEFT JOIN timeline asked ON asked.case_id = said.case_id
+    AND said.type = 'caseloop.case.survey_answered.v1' AND asked.type = 'caseloop.case.survey_sent.v1'
+    AND convert_from(asked.data, 'UTF8')::jsonb ->> 'survey_id'
+        = convert_from(said.data, 'UTF8')::jsonb ->> 'survey_id'
 WHERE said.type IN (
         'caseloop.case.callback_completed.v1', 'caseloop.case.callback_exhausted.v1', 'caseloop.case.survey_answered.v1'
     )

@@ -13,7 +13,7 @@ from services.desk.domain.board import fold
 from services.runtime.database import Pool
 from tests.integration.desk.receiving import receive
 from tests.support.examples import MOMENT, example
-from tests.unit.desk.story import a_case, story
+from tests.unit.desk.story import a_case, story, told
 
 REPEATED = [
     pytest.param([[0, 1], [2]], id="once"),
@@ -140,3 +140,15 @@ async def test_pages_of_a_table_neither_lose_nor_repeat_a_row(pool: Pool) -> Non
     assert len({row[0] for row in demands}) == len(demands) == 7
     assert len({row[1] for row in process}) == len(process) == 7
     assert len({(row[2], row[5]) for row in follow_ups}) == len(follow_ups) == 14
+
+
+async def test_table_3_names_the_channel_by_which_the_survey_went_out_not_that_of_the_first_contact(pool: Pool) -> None:
+    case_id, (*before, answered) = a_case("survey by e-mail"), story("survey by e-mail")
+    asked = told(router.SurveySent, case_id, 9, survey_id=answered.survey_id, channel="email")
+    other = told(router.SurveySent, case_id, 10, survey_id=derived_id("another survey"), channel="chat")
+    answered = answered.model_copy(update={"version": 11, "via": "message"})
+    await receive(pool, [*before, asked, other, answered])
+
+    async with pool.acquire() as connection:
+        rows = [row async for page in queries.followups(connection, "en") for row in page]
+    assert [row[4] for row in rows] == ["phone", "e-mail"]
