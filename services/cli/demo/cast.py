@@ -17,7 +17,7 @@ from services.cli.demo.stage import Stage
 DATA = Path(__file__).with_name("data")
 _CAPACITY = Capacity(total=100, phone=100, chat=100, email=100, social=100, sms=100)
 SILENT = "demo-ming"
-"""An agent who lets every offer expire."""
+"""An agent who lets every offer expire, in a department to which no case comes: asked only by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +74,11 @@ def _agents() -> list[AgentProfileSet]:
         )
 
     return [
+        come(SILENT, "1005", "Ming Zhao", "back_office", auto=False),
         come("demo-li", "1001", "Li Wei", "technical_support"),
         come("demo-ada", "1002", "Ada King", "front_desk"),
         come("demo-noor", "1003", "Noor Haddad", "after_sales_desk"),
         come("demo-jo", "1004", "Jo Becker", "complaint_desk"),
-        come(SILENT, "1005", "Ming Zhao", "operations", auto=False),
         come("demo-ana", "1006", "Ana Souza", "operations", auto=False),
         come("demo-chief-c", "1007", "Chen Hua", "complaint_desk", boss=True),
         come("demo-chief-t", "1008", "Tara Singh", "technical_support", boss=True),

@@ -4,6 +4,7 @@ import base64
 import email
 import email.policy
 from email.message import EmailMessage
+from functools import partial
 
 from contracts.channel import ConversationEnded, EmailReceived
 from contracts.desk import ConfirmResolution, ReachMilestone, RecordFacts, RecordProgress, Resolve, RestateProblem
@@ -18,6 +19,7 @@ from contracts.router import (
     CaseProblemRestated,
     CaseProgressed,
     CaseResolved,
+    CommandRejected,
     CustomerNotified,
     RecoveryOpened,
     SurveyAnswered,
@@ -101,13 +103,11 @@ async def everyday_chat(scene: Scene) -> None:
     await scene.say("chat", customer.phone, question("card_not_working"), language="en")
     case = await scene.opened("R1", "R8", "C1")
     by = agent(await scene.assigned(case, "A1"))
-    await scene.command(ReachMilestone(case_id=case.case_id, by=by, milestone="replacement_shipped", details={}))
-    await scene.expect(
-        "the milestone is told by SMS, once",
-        CustomerNotified,
-        lambda each: each.case_id == case.case_id and each.milestone == "replacement_shipped",
-        "S4",
-    )
+    shipped = ReachMilestone(case_id=case.case_id, by=by, milestone="replacement_shipped", details={})
+    await scene.command(shipped)
+    await scene.expect("the milestone is told by SMS", CustomerNotified, partial(_tells, shipped), "S4")
+    await scene.command(shipped)
+    await scene.of_case("the milestone, reported again, is refused", CommandRejected, case.case_id, "S4")
     await scene.command(Resolve(case_id=case.case_id, by=by, resolution="a new card is on its way"))
     await scene.of_case("the case is solved", CaseResolved, case.case_id, "L1")
     await scene.command(ConfirmResolution(case_id=case.case_id, by=CUSTOMER, solved=True))
@@ -118,9 +118,21 @@ async def everyday_chat(scene: Scene) -> None:
         lambda each: each.case_id == case.case_id and each.purpose == "thanks",
         "L2",
     )
+    _check_that_it_was_told_once(scene, shipped)
     await scene.stage.publish(
         ConversationEnded(channel="chat", conversation_id=here, ended_by="customer", duration_seconds=240)
     )
+
+
+def _tells(milestone: ReachMilestone, told: CustomerNotified) -> bool:
+    return (told.case_id, told.milestone) == (milestone.case_id, milestone.milestone)
+
+
+def _check_that_it_was_told_once(scene: Scene, milestone: ReachMilestone) -> None:
+    told = [each.channel for each in scene.stage.matching(CustomerNotified, partial(_tells, milestone))]
+    if told != ["sms"]:
+        raise AssertionError(f"the milestone was told {len(told)} times: {', '.join(told)}")
+    scene.note("one SMS of the milestone until the end", "S4")
 
 
 def _mail(scene: Scene, file: str, text: str | None) -> EmailReceived:

@@ -102,8 +102,9 @@ async def safety_emergency(scene: Scene) -> None:
 
 @scenario("an offer expires and goes to another")
 async def offer_expires(scene: Scene) -> None:
-    """Play an agent who does not answer."""
+    """Play an agent who does not answer: the one to whom the customer is connected, and who so is asked first."""
     customer = person(scene.stage.run, 8)
+    await scene.connect("chat", customer.phone, agent_id=SILENT, language="en")
     await scene.say(
         "chat",
         customer.phone,
@@ -112,11 +113,14 @@ async def offer_expires(scene: Scene) -> None:
     )
     case = await scene.opened("R1", "A1")
     first = await scene.of_case("an agent is asked", CaseOffered, case.case_id, "A2", "A3")
-    if first.agent_id == SILENT:
-        await scene.of_case("nobody answers: the offer ends", CaseOfferEnded, case.case_id, "A2")
-        await scene.of_case("another is asked", CaseOffered, case.case_id, "A2", count=2)
+    if first.agent_id != SILENT:
+        raise AssertionError(f"{first.agent_id} was asked first")
+    ended = await scene.of_case("nobody answers: the offer ends", CaseOfferEnded, case.case_id, "A2")
+    if (ended.offer_id, ended.outcome) != (first.offer_id, "expired"):
+        raise AssertionError(f"the offer was {ended.outcome}")
+    await scene.of_case("another is asked", CaseOffered, case.case_id, "A2", count=2)
     taken = await scene.assigned(case, "A2")
-    if taken.agent_id == SILENT:
+    if taken.agent_id == first.agent_id:
         raise AssertionError("the silent agent took it")
 
 
