@@ -5,26 +5,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import psutil
 
-from tests.support.system import System, caseloop, running_system, start_system
+from tests.support.system import System, caseloop, running_system, start_system, until
 
+DEMO = Path(__file__).parents[2] / "deploy" / "policies" / "demo.toml"
 SERVICES = {"intake", "router", "followup", "notify", "desk"}
-DEADLINE_SECONDS = 60.0
-
-
-def _until(fact: Callable[[], bool], what: str) -> None:
-    """Wait for a fact, at most a minute."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    waiting = psutil.Process()
-    while not fact():
-        assert time.monotonic() < deadline, f"{what} did not come true"
-        psutil.wait_procs([waiting], timeout=0.1)
 
 
 def _pids(system: System) -> dict[str, int]:
@@ -53,8 +42,8 @@ def test_a_killed_service_comes_back_at_its_old_address(tmp_path: Path) -> None:
         old = system.pid("router")
         os.kill(old, signal.SIGKILL)
 
-        _until(lambda: _pids(system)["router"] != old, "a new process of the router")
-        _until(lambda: _answers(system.http("router")), "the router's readiness")
+        until(lambda: _pids(system)["router"] != old, "a new process of the router")
+        until(lambda: _answers(system.http("router")), "the router's readiness")
 
         assert (system.data_dir / "up.err").read_text().count("router ended (killed by SIGKILL") == 1
 
@@ -69,7 +58,7 @@ def _answers(url: str) -> bool:
 def test_what_was_there_is_there_after_a_restart_and_one_directory_holds_one_system(tmp_path: Path) -> None:
     with running_system(tmp_path) as system:
         system.cli("send", "sms", "--text", "ERR-500 and I cannot log in", "--from", "phone:+8613800005678")
-        _until(lambda: bool(json.loads(system.cli("case", "list", "--json").stdout)["cases"]), "the case on the board")
+        until(lambda: bool(json.loads(system.cli("case", "list", "--json").stdout)["cases"]), "the case on the board")
         second = caseloop("up", data_dir=tmp_path, check=False)
         assert second.returncode == 1
         assert "runs already in" in second.stderr
@@ -91,6 +80,24 @@ def test_a_killed_up_leaves_no_process_behind(tmp_path: Path) -> None:
 
     assert psutil.wait_procs(children, timeout=20)[1] == []
     assert caseloop("status", data_dir=tmp_path, check=False).returncode == 1
+
+
+def test_a_demo_that_misses_something_is_told_beside_the_json_and_is_the_status_of_up(tmp_path: Path) -> None:
+    careless = tmp_path / "careless.toml"
+    careless.write_text(f'extends = "{DEMO}"\nname = "careless"\n[routing]\nsupervisor_when_safety = false\n')
+    with running_system(tmp_path / "up", "--demo", "--policy", str(careless)) as system:
+        told = system.data_dir / "up.err"
+        until(lambda: "the system stays up" in told.read_text(), "the end of the demo")
+        assert system.cli("status", "--json").returncode == 0
+        system.process.send_signal(signal.SIGTERM)
+        assert system.process.stdout is not None
+        assert system.process.stdout.read() == "", "nothing but the line of readiness"
+        assert system.stop() == 1
+
+        lines = [line.strip() for line in told.read_text().splitlines()]
+        assert [line for line in lines if "missing: " in line] == ["missing: checked: the emergency was not recognised"]
+        assert sum(line.startswith("13 of 14 scenarios complete") for line in lines) == 1
+        assert sum(line.startswith("caseloop: the demo missed something; ") for line in lines) == 1
 
 
 def test_a_wrong_setting_stops_the_start_with_one_line(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import psutil
 
 START_SECONDS = 120.0
 STOP_SECONDS = 40.0
+FACT_SECONDS = 60.0
 AWAKE = ("--policy", str(Path(__file__).with_name("awake.toml")))
 """The options of a system that sends SMS at every time of day."""
 
@@ -102,6 +103,15 @@ def caseloop(*words: str, data_dir: Path, check: bool = True, **environment: str
     if check and done.returncode:
         raise AssertionError(f"caseloop {' '.join(words)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
     return done
+
+
+def until(fact: Callable[[], bool], what: str) -> None:
+    """Wait for a fact, at most a minute."""
+    deadline = time.monotonic() + FACT_SECONDS
+    waiting = psutil.Process()
+    while not fact():
+        assert time.monotonic() < deadline, f"{what} did not come true"
+        psutil.wait_procs([waiting], timeout=0.1)
 
 
 def start_system(data_dir: Path, *options: str, environment: Mapping[str, str] | None = None) -> System:
