@@ -48,19 +48,24 @@ def _result_of(words: list[str]) -> object:
 
 def _failures_of_the_floor() -> tuple[type[BaseException], ...]:
     """Return what servers and settings do to us; anything else is a bug and keeps its traceback."""
+    from aiokafka.errors import KafkaError
+
     from deploy.local import LocalServerError
     from services.runtime.database import AWAY
     from services.runtime.errors import CaseloopError
 
-    return (CaseloopError, LocalServerError, *AWAY)
+    return (CaseloopError, LocalServerError, KafkaError, *AWAY)
 
 
 def _line_of(problem: BaseException) -> str:
+    from aiokafka.errors import KafkaError
+
     from services.runtime.database import AWAY
 
-    if not isinstance(problem, AWAY):
+    if not isinstance(problem, (KafkaError, *AWAY)):
         return str(problem)
-    return _one_line(f"a server is out of reach ({type(problem).__name__}: {problem}); look with `caseloop status`")
+    what = str(problem).removeprefix(f"{type(problem).__name__}: ")  # an error of Kafka's client begins with its name
+    return _one_line(f"a server is out of reach ({type(problem).__name__}: {what}); look with `caseloop status`")
 
 
 def _told(line: str, status: int) -> int:

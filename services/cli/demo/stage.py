@@ -119,10 +119,10 @@ async def open_stage(settings: Settings, run: str) -> AsyncIterator[Stage]:
     stage = Stage(settings, run)
     producer = kafka.producer(settings)
     consumer = AIOKafkaConsumer(**kafka.client_options(settings), fetch_max_wait_ms=100)
-    await producer.start()
-    await consumer.start()
-    stage._producer = producer  # noqa: SLF001 - the one place that opens it
     try:
+        await producer.start()
+        await consumer.start()
+        stage._producer = producer  # noqa: SLF001 - the one place that opens it
         async with asyncio.TaskGroup() as group:
             await _seek_to_now(consumer, settings)
             following = group.create_task(stage.follow(consumer), name="follow")

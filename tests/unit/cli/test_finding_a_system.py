@@ -92,6 +92,7 @@ def test_half_a_system_is_no_system(tmp_path: Path) -> None:
         (["parked", "discard", "intake:1", "--reason", " "], 2, "say why"),
         (["parked", "retry"], 2, "name parked records"),
         (["up", "--services", "intake,kitchen"], 2, "no service kitchen"),
+        (["demo", "--kafka", "127.0.0.1:1", "--postgres", POSTGRES], 1, "out of reach (KafkaConnectionError: Unable"),
         (["demo", "--scenario", "nosuch"], 2, "no scenario nosuch: there are sample_case, "),
         (["policy", "check", "nowhere.toml"], 2, "nowhere.toml"),
         (["audit", "--since", "soon", "--kafka", KAFKA, "--postgres", POSTGRES], 2, "--since 'soon'"),
