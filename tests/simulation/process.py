@@ -30,9 +30,10 @@ from services.runtime.settings import Settings
 from services.runtime.work import Handler, Outgoing, Work
 from tests.simulation.bus import Broker, Bus, put_in
 from tests.simulation.observing import Observed
+from tests.simulation.pool import SimulatedPool
 from tests.simulation.provider import NAME, Provider, SimulatedSender
 from tests.simulation.publishing import BusPublisher
-from tests.simulation.store import SimulatedPool, Store
+from tests.simulation.store import Store
 from tests.simulation.world import World
 
 INTERRUPTIONS = frozenset({"loop_interrupted", "poll_failed", "publish_failed", "transaction_retried"})
@@ -97,7 +98,7 @@ class Process:
     def __post_init__(self) -> None:
         """Prepare; nothing runs before :meth:`run`."""
         self.lifecycle = Lifecycle(self.log, 8.0)
-        self.pool = self.town.store.pool(self.service, self)
+        self.pool = SimulatedPool(self.town.store, self.service, self)
 
     def check(self) -> None:
         """Go on, unless this process is dead."""

@@ -6,7 +6,7 @@ interleave as on a live system, and always in the same way. ``now()`` and ``cloc
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -57,10 +57,6 @@ class Store:
     def __post_init__(self) -> None:
         """Know nothing about what idle loops would find."""
         self.looks = Looks(self.server, self.world, self.lease_seconds)
-
-    def pool(self, schema: str, owner: Owner) -> "SimulatedPool":
-        """Return a pool on the schema of a service."""
-        return SimulatedPool(self, schema, owner)
 
     def ended(self) -> None:
         """Let whoever waits for a lock have it: a transaction has ended.
@@ -279,66 +275,6 @@ class Held:
         self._abandon()
         self.roll_back()
         self.closed = True
-
-
-@dataclass(eq=False, slots=True)
-class SimulatedPool:
-    """What the services use of asyncpg's pools."""
-
-    store: Store
-    schema: str
-    owner: Owner
-    held: list[Held] = field(default_factory=list)
-
-    def acquire(self, *, timeout: float | None = None) -> "_Acquiring":  # noqa: ARG002 - there is always one
-        """Give a connection, to be awaited or entered."""
-        return _Acquiring(self)
-
-    async def release(self, connection: Held) -> None:
-        """Take a connection back."""
-        if connection in self.held:
-            self.held.remove(connection)
-            connection.roll_back()
-            self.store.server.give_back(self.schema, connection.real)
-
-    async def fetch(self, query: str, *args: object) -> Sequence[asyncpg.Record]:
-        """Run one statement on a connection of its own."""
-        async with self.acquire() as connection:
-            return await connection.fetch(query, *args)
-
-    def die(self) -> None:
-        """Roll everything back: the process is dead."""
-        for connection in list(self.held):
-            connection.cut()
-            self.held.remove(connection)
-            self.store.server.give_back(self.schema, connection.real)
-
-
-@dataclass(slots=True)
-class _Acquiring:
-    """A connection on its way."""
-
-    pool: SimulatedPool
-    got: Held | None = None
-
-    def __await__(self) -> Generator[Any, None, Held]:
-        return self._get().__await__()
-
-    async def _get(self) -> Held:
-        pool = self.pool
-        await asyncio.sleep(0)
-        pool.owner.check()
-        held = Held(pool.store, pool.schema, pool.owner, pool.store.server.take(pool.schema))
-        pool.held.append(held)
-        return held
-
-    async def __aenter__(self) -> Held:
-        self.got = await self._get()
-        return self.got
-
-    async def __aexit__(self, *_: object) -> None:
-        if self.got is not None:
-            await self.pool.release(self.got)
 
 
 def _gone() -> asyncpg.PostgresConnectionError:

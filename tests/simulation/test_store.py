@@ -7,8 +7,9 @@ import asyncpg
 import pytest
 
 from tests.simulation.conftest import in_a_calm_world
+from tests.simulation.pool import SimulatedPool
 from tests.simulation.server import Server
-from tests.simulation.store import LOCK_SECONDS, SimulatedPool, Store
+from tests.simulation.store import LOCK_SECONDS, Store
 from tests.simulation.world import World
 
 TAKE = "INSERT INTO matchers (department) VALUES ($1)"
@@ -31,7 +32,7 @@ class Somebody:
 
 def a_pool(world: World, server: Server) -> SimulatedPool:
     server.clear()
-    return Store(world, server).pool("router", Somebody())
+    return SimulatedPool(Store(world, server), "router", Somebody())
 
 
 async def count(pool: SimulatedPool) -> int:
