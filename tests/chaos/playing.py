@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 import time
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from subprocess import SubprocessError
@@ -74,7 +75,8 @@ async def _acted(row: Row, rig: Rig) -> None:
     try:
         await row.act(rig)
     except (AssertionError, OSError, SubprocessError, httpx.HTTPError, asyncpg.PostgresError) as problem:
-        said = f"{type(problem).__name__}: {problem}"
+        places = [each for each in traceback.extract_tb(problem.__traceback__) if "tests/chaos" in each.filename]
+        said = f"{type(problem).__name__} in line {places[-1].lineno} of {places[-1].name}: {problem}"
         rig.must(lambda _, verdict: verdict.add("stuck", "the row itself", said))
 
 
