@@ -21,9 +21,9 @@ COMPLAINT = (
     "I want to file a formal complaint: your agent was rude to me on the phone and hung up, the service is awful"
 )
 LOADS = """
-SELECT agent_id, phone + agents.chat + email + social + sms AS load, coalesce(sum(cases.units), 0) AS held
+SELECT agents.agent_id, phone + agents.chat + email + social + sms AS load, coalesce(sum(cases.units), 0) AS held
 FROM agents LEFT JOIN cases ON cases.holder = agents.agent_id
-GROUP BY agent_id
+GROUP BY agents.agent_id
 """
 
 

@@ -79,9 +79,9 @@ async def kafka_is_away(rig: Rig) -> None:
         for _ in range(PROMISES):
             await driver.contact()
             await asyncio.sleep(0)
-        await rig.until(lambda: len(driver.of_case) >= PROMISES, 60.0)
+        await rig.until(lambda: len(driver.own_cases()) >= PROMISES, 60.0)
         due = (datetime.now(UTC) + timedelta(seconds=10.0)).isoformat().replace("+00:00", "Z")
-        for case_id in list(driver.of_case):
+        for case_id in driver.own_cases():
             await driver.command("make_promise", case_id, promise_id=str(uuid4()), what="a call", due_at=due)
         await rig.wait(5.0)
     for pid in pids:

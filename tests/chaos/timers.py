@@ -65,9 +65,9 @@ async def _promised(rig: Rig, driver: Driver, number: int) -> Mapping[str, str]:
     for _ in range(number):
         await driver.contact()
         await asyncio.sleep(0)
-    await rig.until(lambda: len(driver.of_case) >= number, OPENED_SECONDS)
+    await rig.until(lambda: len(driver.own_cases()) >= number, OPENED_SECONDS)
     due = (datetime.now(UTC) + timedelta(seconds=LEAD_SECONDS)).isoformat().replace("+00:00", "Z")
-    promises = {case_id: str(uuid4()) for case_id in driver.of_case}
+    promises = {case_id: str(uuid4()) for case_id in driver.own_cases()}
     for case_id, promise_id in promises.items():
         await driver.command("make_promise", case_id, promise_id=promise_id, what="a call", due_at=due)
     rig.must(lambda history, verdict: _all_fired(rig, history, verdict, list(promises.values())))

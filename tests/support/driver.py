@@ -94,6 +94,10 @@ class Driver:
         await self._consumer._client.force_metadata_update()
         return self._consumer.partitions_for_topic(topic) or (0,)
 
+    def own_cases(self) -> list[str]:
+        """Return the cases that its own contacts became."""
+        return [case_id for case_id, conversation in self.of_case.items() if conversation in self.journeys]
+
     async def until_closed(self, goal: int, seconds: float) -> None:
         """Return when so many cases have been closed in all; ``TimeoutError`` when they never are."""
         await self._until(lambda: self.closed >= goal, seconds)
