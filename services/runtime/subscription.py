@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 COMMIT_SECONDS = 2.0
 """How often Kafka is told where we are; only lag tools look at it."""
+MISSED_SECONDS = 10.0
+"""How often it is asked whether something was deleted that nothing has followed yet."""
+BEGINNINGS_SECONDS = 2.0
 LOOK_SECONDS = 0.25
 PAUSE_SECONDS_FIRST = 0.05
 PAUSE_SECONDS_MAX = 2.0
@@ -55,6 +58,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self._assigned: set[Partition] = set()
         self._new: set[Partition] = set()
         self._committed: dict[Partition, int] = {}
+        self._miss_at = 0.0
         self._commit_at = 0.0
         self._pause = PAUSE_SECONDS_FIRST
         self._broker = KafkaBroker(
@@ -165,8 +169,9 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         if not there:
             return
         try:
-            found = await self._kafka().beginning_offsets(list(there.values()))
-        except KafkaError as problem:
+            async with asyncio.timeout(BEGINNINGS_SECONDS):
+                found = await self._kafka().beginning_offsets(list(there.values()))
+        except (KafkaError, TimeoutError) as problem:
             raise TransientError(type(problem).__name__) from problem
         await self._consumer.miss(marks, {place: found[part] for place, part in there.items()})
 
@@ -210,6 +215,10 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             self._commit_at = now + COMMIT_SECONDS
             self._measure_lag()
             await self._commit()
+        if now >= self._miss_at:
+            self._miss_at = now + MISSED_SECONDS
+            with suppress(*PASSING):
+                await self._miss(dict(self._consumer.marks))
 
     def _measure_lag(self) -> None:
         """Show how far the end of each partition of ours is, as the last fetch saw it."""

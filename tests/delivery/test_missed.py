@@ -54,6 +54,21 @@ async def test_what_was_deleted_before_it_was_read_is_known_and_the_rest_is_read
     assert "20 of case.events" in str(missed_warning([known]))
 
 
+async def test_what_was_deleted_is_known_though_nothing_comes_after_it(ground: Ground) -> None:
+    await publish_numbers(ground, 1, 40)
+    await read_up_to(ground, 40)
+    await publish_numbers(ground, 41, 60)
+    await delete_before(ground, 60)
+
+    async def known() -> bool:
+        return bool(await missed.lately(ground.pool, NOW))
+
+    async with consuming(ground.settings, a_consumer(ground.pool, Notes()), "case.events"):
+        await until(known)
+    (gone,) = await missed.lately(ground.pool, NOW)
+    assert gone.records == 20
+
+
 def test_only_what_lies_between_the_mark_and_the_beginning_is_gone() -> None:
     behind, level, new = ("case.events", 0), ("case.events", 1), ("case.events", 2)
     marks = {behind: 5, level: 7, new: 0, ("case.events", 3): 4}
