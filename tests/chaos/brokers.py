@@ -108,12 +108,9 @@ def _each_is_counted(history: History, verdict: Verdict, counted: int) -> None:
     """A message that is gone had its effect before, or is among those that were counted."""
     understood = {record.cause[0] for record in history.on("contacts")}
     gone = [sent for sent in history.sent if sent.topic == TEXTS and sent.id not in understood]
-    deleted = [sent.id for sent in history.sent if sent.topic == TEXTS]
+    words = tuple(f" {sent.id} stands nowhere" for sent in history.sent if sent.topic == TEXTS)
     verdict.findings = [
-        each
-        for each in verdict.findings
-        if not each.where.startswith(f"{TEXTS} ")
-        and not any(f" {id_} stands nowhere" in each.problem for id_ in deleted)
+        each for each in verdict.findings if not each.where.startswith(f"{TEXTS} ") and not each.problem.endswith(words)
     ]
     if len(gone) != counted:
         verdict.add("lost", TEXTS, f"{len(gone)} messages had no effect, and {counted} are known to be missed")
