@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from contracts import desk
+from contracts.followup import CallbackMessage
 from contracts.message import Message, derived_id
 from contracts.router import CaseOffered, CommandRejected, verify_hash
 from contracts.router.event import ZERO_HASH
-from contracts.values import CaseState
+from contracts.values import Actor, CaseState
 from services.router.domain.case import Case
 from services.router.domain.commands import TABLE, decide_command
 from services.router.domain.contacts import Unknown, received
@@ -23,7 +24,8 @@ from services.router.domain.offering import Pick, end_offer, give
 from services.router.domain.reports import REPORTS, decide_report
 from tests.machines.depth import depth
 from tests.support.examples import example
-from tests.unit.router.given import a_profile, an_occasion, case_id_of, later, opened, words
+from tests.unit.router.given import AGENT, a_profile, an_occasion, case_id_of, later, opened, words
+from tests.unit.router.records import lacking
 
 WORK: set[CaseState] = {"queued", "offered", "assigned", "waiting_customer", "waiting_department"}
 HELD: set[CaseState] = {"assigned", "waiting_customer", "waiting_department"}
@@ -39,6 +41,7 @@ NEXT: dict[CaseState, set[CaseState]] = {
 COMMANDS = sorted(TABLE, key=lambda kind: kind.__name__)
 REPORTED = sorted(REPORTS, key=lambda kind: kind.__name__)
 AGENTS = ("a-1", "a-2")
+CUSTOMER = Actor(kind="customer", id="c-1")
 IDLE = {desk.SetPreference, desk.EraseCustomer}
 """Nothing acts on these yet."""
 OTHER = case_id_of("other")
@@ -89,9 +92,9 @@ class CaseLife(RuleBasedStateMachine):
         assert state == after.state, "a state changed and nobody was told"
         assert entries or before.model_dump(exclude={"worked_at"}) == after.model_dump(exclude={"worked_at"})
 
-    def occasion(self) -> Occasion:
+    def occasion(self, by: Actor = AGENT) -> Occasion:
         self.steps += 1
-        return an_occasion(self.steps, later(self.seconds))
+        return an_occasion(self.steps, later(self.seconds), by)
 
     def named(self, pick: int) -> dict[str, object]:
         """Return ids of what the case has, or of what it has not, and times to come."""
@@ -113,6 +116,7 @@ class CaseLife(RuleBasedStateMachine):
             "to_case_id": OTHER,
             "cycle": case.cycle,
             "solved": pick % 2 == 0,
+            "resolution": "repaired" if pick % 5 else "",
             **dict.fromkeys(("due_at", "at", "not_before"), later(self.seconds + 3600)),
             "occurred_at": later(self.seconds),
             "department": "operations",
@@ -145,7 +149,7 @@ class CaseLife(RuleBasedStateMachine):
         command = self.message(kind, pick, expected_version=expected)
         assert isinstance(command, desk.Command)
         view = View(self.cases, {agent_id: a_profile(agent_id) for agent_id in AGENTS})
-        decision = decide_command(before, command, self.occasion(), view)
+        decision = decide_command(before, command, self.occasion(AGENT if pick % 3 else CUSTOMER), view)
         assert decision.entries, "every command is answered"
         if stale:
             assert isinstance(decision.entries[0].event, CommandRejected)
@@ -154,7 +158,8 @@ class CaseLife(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(REPORTED), pick=st.integers(0, 99))
     def another_service_reports(self, kind: type[Message], pick: int) -> None:
-        report = self.message(kind, pick)
+        called = {"purpose": "after_resolution"} if issubclass(kind, CallbackMessage) and pick % 2 else {}
+        report = self.message(kind, pick, **called)
         self.keep(decide_report(self.case, report, self.occasion()))
 
     @rule(agent_id=st.sampled_from(AGENTS), auto_accept=st.booleans())
@@ -183,6 +188,11 @@ class CaseLife(RuleBasedStateMachine):
             assert case.state not in HELD or case.agent_id is not None
             assert (case.merged_into is not None) == (case.state == "merged")
             assert (case.ended_at is not None) == (case.state in ("closed", "spam", "merged"))
+
+    @invariant()
+    def what_is_closed_is_a_whole_record(self) -> None:
+        for told in getattr(self, "told", {}).values():
+            assert lacking(told) == []
 
     @invariant()
     def every_chain_is_gapless(self) -> None:

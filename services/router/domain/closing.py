@@ -98,9 +98,23 @@ def in_reopen_window(case: Case, occasion: Occasion) -> bool:
     return case.ended_at is not None and occasion.now < case.ended_at + window
 
 
-def close(case: Case, command: Close, occasion: Occasion) -> Decision:
-    """Close a solved case by hand (L1)."""
+def close(case: Case, command: Close, occasion: Occasion) -> Decision | Refusal:
+    """Close a solved case by hand: at its customer's wish, or when its customer was called in vain (L1)."""
+    if occasion.by.kind != "customer" and not _called_in_vain(case):
+        return Refusal(
+            "not_confirmed",
+            "The customer has not spoken on this solution: pass the word on with confirm_resolution, or let the "
+            "confirmation run out.",
+        )
     return closed(case, "by_hand", occasion, command.reason)
+
+
+def _called_in_vain(case: Case) -> bool:
+    """Tell whether the ladder of calls about this solution, not about an earlier one, is exhausted (F2)."""
+    return case.solved_at is not None and any(
+        call.purpose == "after_resolution" and call.state == "exhausted" and call.at >= case.solved_at
+        for call in case.callbacks
+    )
 
 
 def mark_spam(case: Case, command: MarkSpam, occasion: Occasion) -> Decision:

@@ -58,6 +58,8 @@ def reach_milestone(case: Case, command: ReachMilestone, occasion: Occasion) -> 
 
 def resolve(case: Case, command: Resolve, occasion: Occasion) -> Decision | Refusal:
     """Call the case solved; the customer is asked, and the agent is free (L1)."""
+    if not command.resolution.strip():
+        return Refusal("no_resolution", "Say in resolution how the case was solved: nothing closes without a result.")
     if command.solution_option_id is not None and command.solution_option_id not in case.options:
         return _unknown_option(command.solution_option_id)
     after = evolve(case, state="solved", resolution=command.resolution, solved_at=occasion.now)
