@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -21,6 +20,7 @@ from services.runtime.settings import Settings
 from services.runtime.subscription import Subscription
 from services.runtime.work import Outgoing, Work
 from tests.delivery.conftest import Ground, marks_reach
+from tests.support.crafted import crafted
 from tests.support.floor import NOW, until
 from tests.support.proxy import door_to
 from tests.support.tiny import (
@@ -30,7 +30,6 @@ from tests.support.tiny import (
     consuming,
     effects,
     ended,
-    headers_of,
     lot,
     progressed,
     publish,
@@ -38,39 +37,7 @@ from tests.support.tiny import (
 )
 
 CASE = derived_id("case")
-BAD = ended("bad", 5)
-OLD = (NOW - timedelta(days=91)).isoformat().encode()
-CRAFTED: dict[str, list[Record]] = {
-    "malformed_envelope": [
-        record_of(BAD, headers=[]),
-        record_of(BAD, headers=headers_of(BAD, ce_id=None)),
-        record_of(BAD, headers=[*headers_of(BAD), ("ce_id", None)]),
-        record_of(BAD, headers=headers_of(BAD, ce_source=b"\xff\xfe")),
-        record_of(BAD, headers=headers_of(BAD, content_type=b"text/plain")),
-        Record("channel.chat", 0, 0, 0, b"bad", None, tuple(headers_of(BAD))),
-        Record("channel.chat", 0, 0, 0, b"\xff\x00", BAD.value(), tuple(headers_of(BAD))),
-    ],
-    "malformed_json": [
-        record_of(BAD, value=b"{"),
-        record_of(BAD, value=b"\xff"),
-        record_of(BAD, value=b'{"a": 1, "a": 2}'),
-        record_of(BAD, value=b'{"a": NaN}'),
-        record_of(BAD, value=b"[" * 1000 + b"]" * 1000),
-        record_of(BAD, value=b'{"a": ' + b"1" * 400_000 + b"}"),
-    ],
-    "unknown_type": [record_of(BAD, headers=headers_of(BAD, ce_type=b"caseloop.channel.nonsense.v1"))],
-    "unknown_version": [record_of(BAD, headers=headers_of(BAD, ce_type=b"caseloop.channel.conversation_ended.v2"))],
-    "invalid_data": [
-        record_of(BAD, value=b'{"channel": "chat"}'),
-        record_of(BAD, value=BAD.value().replace(b'"bad"', b'"b\\u0000d"')),
-        record_of(BAD, headers=headers_of(BAD, ce_time=OLD)),
-    ],
-    "too_large": [record_of(BAD, value=b"x" * 1_060_000)],
-    "wrong_topic": [
-        record_of(BAD, headers=headers_of(BAD, ce_type=b"caseloop.case.progressed.v1")),
-        record_of(BAD, value=BAD.value().replace(b'"chat"', b'"sms"')),
-    ],
-}
+CRAFTED = crafted(NOW)
 
 
 class Listening(io.StringIO):
