@@ -34,6 +34,8 @@ _DEFAULTS: Mapping[str, str] = {
     "random_page_cost": "1.1",
     "jit": "off",
     "password_encryption": "scram-sha-256",
+    # The details of an error quote the row that was refused, and a log holds nothing personal.
+    "log_error_verbosity": "terse",
 }
 _FORGETFUL: Mapping[str, str] = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
