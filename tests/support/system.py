@@ -61,12 +61,16 @@ class System:
 
     def replica(self, service: str, **others: str) -> "subprocess.Popen[bytes]":
         """Start a second process of a service with the environment of the first; nobody restarts it."""
-        environment = psutil.Process(self.present_pid(service)).environ()
+        return self.beside(service, service, f"services.{service}", **others)
+
+    def beside(self, neighbour: str, service: str, module: str, **others: str) -> "subprocess.Popen[bytes]":
+        """Start a process of a service that is told what its neighbour is told, and these others; nobody restarts it."""
+        environment = psutil.Process(self.present_pid(neighbour)).environ()
         environment.pop("CASELOOP_ANNOUNCE_FILE", None)
         environment["CASELOOP_HTTP_PORT"] = environment[f"CASELOOP_{service.upper()}_HTTP_PORT"] = "0"
         environment |= others
         return subprocess.Popen(
-            [sys.executable, "-m", f"services.{service}"],
+            [sys.executable, "-m", module],
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
