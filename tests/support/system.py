@@ -64,7 +64,7 @@ class System:
         return self.beside(service, service, f"services.{service}", **others)
 
     def beside(self, neighbour: str, service: str, module: str, **others: str) -> "subprocess.Popen[bytes]":
-        """Start a process of a service that is told what its neighbour is told, and these others; nobody restarts it."""
+        """Start a process of a service that is told what its neighbour is told, and more; nobody restarts it."""
         environment = psutil.Process(self.present_pid(neighbour)).environ()
         environment.pop("CASELOOP_ANNOUNCE_FILE", None)
         environment["CASELOOP_HTTP_PORT"] = environment[f"CASELOOP_{service.upper()}_HTTP_PORT"] = "0"
