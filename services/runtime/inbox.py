@@ -22,6 +22,11 @@ ON CONFLICT DO NOTHING
 RETURNING message_id
 """
 
+RELEASE = """
+-- inbox.release: messages that have had no effect after all
+DELETE FROM inbox WHERE message_id = ANY ($1::uuid[])
+"""
+
 
 async def claim(
     connection: Connection,
@@ -34,6 +39,11 @@ async def claim(
         return list(entries)
     new: set[UUID] = {row["message_id"] for row in await connection.fetch(CLAIM, guarded, now)}
     return [each for each in entries if each[1].topic in UNGUARDED or _first(each[1].message_id, new)]
+
+
+async def release(connection: Connection, received: Sequence[Received]) -> None:
+    """Take back the claim on messages that will be tried again."""
+    await connection.execute(RELEASE, [each.message_id for each in received])
 
 
 def _first(message_id: UUID, new: set[UUID]) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 import asyncpg
 
@@ -35,6 +36,7 @@ TRIES = 4
 PAUSE_SECONDS = 0.01
 FAILURES = (*AWAY, *PASSING, HandlerFailedError, asyncpg.PostgresError)
 ACQUIRE_SECONDS = 10.0
+BEHIND = partial(Retry, "behind", "an earlier one waits", tried=False)
 HURRY = "SET LOCAL lock_timeout TO '100ms'"
 
 
@@ -150,7 +152,23 @@ class Processing:
         work = Work(connection, [received for _, received in fresh], now)
         endings.after_commit = work.after_commit
         with self.tracing.batch("process", self.source, (received.traceparent for received in work.received)):
-            return await self._said(work)
+            said = await self._said(work)
+        if work.postponed:
+            await self._postpone(work, endings)
+        return said
+
+    async def _postpone(self, work: Work, endings: Endings) -> None:
+        """Park what the handler could not handle yet."""
+        later = [(entry, received) for entry, received in endings.ready if id(received) in work.postponed]
+        endings.ready = [each for each in endings.ready if id(each[1]) not in work.postponed]
+        await inbox.release(work.connection, [received for _, received in later])
+        first: set[tuple[str, bytes | None]] = set()
+        for entry, received in later:
+            key = entry.record.topic, entry.record.key
+            failure = Failure("conflict", work.postponed[id(received)])
+            ending = BEHIND(work.now) if key in first else failure.ending(entry.attempt + 1, self.backoff, work.now)
+            endings.parks.append((entry, ending))
+            first.add(key)
 
     async def _said(self, work: Work) -> int:
         try:
@@ -179,7 +197,7 @@ class Processing:
             elif isinstance(opened, Unreadable):
                 endings.parks.append((entry, Dead(opened.reason, opened.detail)))
             elif (entry.record.topic, entry.record.key) in blocked:
-                endings.parks.append((entry, Retry("behind", "an earlier one waits", now, tried=False)))
+                endings.parks.append((entry, BEHIND(now)))
             elif verdict is None:
                 endings.ready.append((entry, opened))
             else:

@@ -82,6 +82,16 @@ class Work:
     """UTC, read once per batch at the edge."""
     after_commit: list[Callable[[], None]] = field(default_factory=list)
     """What a handler wants told in this process once its work is stored, such as a wake; never after a rollback."""
+    postponed: dict[int, str] = field(default_factory=dict)
+    """Why a message cannot be handled yet, by the ``id()`` of its object."""
+
+    def postpone(self, received: Received, why: str) -> None:
+        """Have this message tried again later, as if it had come alone; the others of the batch go on.
+
+        For what waits for another message that is on its way. Whoever postpones one message also postpones the later
+        ones of its topic and key, or they would overtake it.
+        """
+        self.postponed[id(received)] = why
 
 
 Handler = Callable[[Work], Awaitable[Sequence[Outgoing]]]

@@ -4,7 +4,7 @@ One statement loads the cases, the rest is decided in memory, one statement each
 in one order, here as in a round of matching: cases, then agents, then timers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
 from uuid import UUID
 
@@ -63,9 +63,7 @@ class _Batch:
         """Load, decide, save; return what is to be said."""
         about_agents = [each for each in self.work.received if isinstance(each.message, AgentMessage)]
         await self._load([str(each.key) for each in about_agents])
-        for received in self.work.received:
-            if not isinstance(received.message, AgentMessage):
-                self._decide(received)
+        self._decide_all([each for each in self.work.received if not isinstance(each.message, AgentMessage)])
         await self.book.lock_agents(self.work.connection, {*self._late, *(each.key for each in about_agents)})
         self._step_away()
         for received in about_agents:
@@ -89,12 +87,28 @@ class _Batch:
         agents = await agents_table.profiles(connection, colleagues) if colleagues else {}
         self._view = View(self.book.cases, agents, handlers)
 
-    def _decide(self, received: Received) -> None:
+    def _decide_all(self, batch: Sequence[Received]) -> None:
+        """Decide about each in order; what waits for another of the batch comes last, what still waits comes later."""
+        for received in self._undecided(self._undecided(batch)):
+            self.work.postpone(received, "its case is not here yet: the opening is on the way")
+
+    def _undecided(self, batch: Sequence[Received]) -> list[Received]:
+        """Decide, and return in order whose case is not here yet and who stands behind them under their key."""
+        left: list[Received] = []
+        keys: set[tuple[str, str]] = set()
+        for received in batch:
+            if (received.topic, received.key) in keys or not self._decide(received):
+                keys.add((received.topic, received.key))
+                left.append(received)
+        return left
+
+    def _decide(self, received: Received) -> bool:
+        """Decide, unless the case that it is about is not here yet."""
         message = received.message
         if isinstance(message, desk.Command):
             self._command(received, message)
         elif isinstance(message, ContactReceived | ContactCallbackRequested):
-            self._contact(received, message)
+            return self._contact(received, message)
         elif isinstance(message, TimerFired):
             self._expired(received, message)
         elif isinstance(message, Followup | Notification):
@@ -102,6 +116,7 @@ class _Batch:
             if case is not None:
                 occasion = self._occasion(received, _service(received.source))
                 self.book.keep((decide_report(case, message, occasion),), received)
+        return True
 
     def _command(self, received: Received, command: desk.Command) -> None:
         occasion = self._occasion(received, command.by)
@@ -112,15 +127,16 @@ class _Batch:
         else:
             self.book.keep((decide_command(case, command, occasion, self._view),), received)
 
-    def _contact(self, received: Received, contact: Contact) -> None:
+    def _contact(self, received: Received, contact: Contact) -> bool:
         occasion = self._occasion(received, contacts.speaker(contact))
         if isinstance(contact, ContactReceived):
             outcome = contacts.received(contact, occasion, self._view)
         else:
             outcome = contacts.callback_requested(contact, occasion, self._view)
         if isinstance(outcome, Unknown):
-            raise TransientError(f"case {outcome.case_id} is not here yet: its opening is on the way")
+            return False
         self.book.keep(outcome, received)
+        return True
 
     def _expired(self, received: Received, timer: TimerFired) -> None:
         """End an offer that nobody took; one that has ended otherwise meanwhile is left alone (A2)."""
