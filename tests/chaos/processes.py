@@ -70,7 +70,7 @@ async def zombie_router(rig: Rig) -> None:
         "router", CASELOOP_CRASH_AT="after_validate:3:STOP", CASELOOP_ANNOUNCE_FILE=str(announced)
     )
     await rig.until(lambda: psutil.Process(zombie.pid).status() == psutil.STATUS_STOPPED)
-    await rig.wait(SESSION_SECONDS + 4.0)
+    await rig.wait(SESSION_SECONDS + 8.0)
     zombie.send_signal(signal.SIGCONT)
     port = json.loads(announced.read_text())["port"]
     rejected = 0.0
