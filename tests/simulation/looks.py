@@ -64,7 +64,8 @@ class Looks:
     lease_seconds: float
     """Of the relays: each looks at its own three times while it lasts."""
     versions: dict[str, int] = field(default_factory=dict)
-    _found: dict[tuple[str, str], tuple[int, Sequence[Any]]] = field(default_factory=dict)
+    _found: dict[tuple[str, str, object], tuple[int, Sequence[Any]]] = field(default_factory=dict)
+    """By schema, query, and for relays the owner: each finds the rows of its own buckets only."""
     _dues: dict[str, tuple[int, float | None]] = field(default_factory=dict)
     saved: int = 0
 
@@ -80,19 +81,20 @@ class Looks:
         """Return what this look would find, if that is known without looking."""
         if held.begun or not (query in IDLE or (query is relay.TAKE and not args[2])):
             return None
-        version, rows = self._found.get((held.schema, query), (-1, ()))
+        version, rows = self._found.get(_look(held, query, args), (-1, ()))
         if version != self.versions.get(held.schema, 0) or not self._nothing_due(held.schema, query):
             return None
         self.saved += 1
         return rows
 
-    def remember(self, held: "Held", query: str, rows: object) -> None:
+    def remember(self, held: "Held", query: str, args: Sequence[object], rows: object) -> None:
         """Keep what a look has found, if it will find the same again."""
         if query is leases.ASSIGN:  # these buckets may be another's from now on
-            self._found.pop((held.schema, relay.TAKE), None)
+            for look in [each for each in self._found if each[:2] == (held.schema, relay.TAKE)]:
+                del self._found[look]
         looked = query in IDLE or query is relay.TAKE
         if looked and not held.begun and isinstance(rows, list) and (not rows or query in TIMELESS):
-            self._found[held.schema, query] = (self.versions.get(held.schema, 0), rows)
+            self._found[_look(held, query, args)] = (self.versions.get(held.schema, 0), rows)
 
     def changes(self, query: str, args: Sequence[object], answer: object) -> bool:
         """Tell whether a statement has changed anything that somebody may wait for."""
@@ -135,3 +137,7 @@ class Looks:
         now = self.world.loop.time()
         fresh = now - self.world.seconds(queued) < RELAXING_SECONDS
         return now + (STEP_SECONDS if fresh else PATIENT_SECONDS)
+
+
+def _look(held: "Held", query: str, args: Sequence[object]) -> tuple[str, str, object]:
+    return held.schema, query, args[0] if query is relay.TAKE else None

@@ -168,7 +168,7 @@ class Held:
         self.changed |= self.store.looks.changes(query, args, answer)
         if not self.begun:
             self._settled()
-        self.store.looks.remember(self, query, answer)
+        self.store.looks.remember(self, query, args, answer)
         self.store.watch(self, query, args)
         self.owner.point()
         return answer
