@@ -1,6 +1,6 @@
 """Does every timer fire once and in its time, and does each step follow the one before (I4)?"""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from tests.support.history.findings import Kind, Verdict
@@ -41,6 +41,8 @@ DUE = {
     "caseloop.callback.due.v1": "not_before",
 }
 """What a timer brings about, and where its time stands."""
+_CALLED = frozenset({"completed", "exhausted", "cancelled"})
+"""How a callback ends."""
 EARLY_SECONDS = 0.001
 """Moments are kept to the microsecond and some are cut to the millisecond on their way."""
 
@@ -49,7 +51,7 @@ def judge_followups(history: History, late_seconds: float, verdict: Verdict) -> 
     """Add what came early, late, twice, or out of turn."""
     wished = _wished(history)
     for handle, steps in _steps(history.on("followups"), ("clock_id", "callback_id", "survey_id")).items():
-        _judge_story(handle, steps, "scheduled" if handle in wished else "", verdict)
+        _judge_story(handle, steps, wished[handle], verdict)
         _judge_running(handle, steps, history, late_seconds, verdict)
     for handle, steps in _steps(history.on("notifications"), ("delivery_id",)).items():
         _judge_ranks(handle, steps, verdict)
@@ -79,13 +81,16 @@ def _steps(records: Iterable[Record], names: Sequence[str]) -> Mapping[str, list
     return found
 
 
-def _wished(history: History) -> set[str]:
-    """Return the callbacks that a customer or an agent asked for: the journal says so, followup does not repeat it."""
-    return {
+def _wished(history: History) -> Counter[str]:
+    """Return how often a customer or an agent asked for each callback: the journal says so, followup does not.
+
+    There is one of a purpose: one that has ended begins anew when it is asked for again.
+    """
+    return Counter(
         str(record.data["callback_id"])
-        for record in history.on(JOURNAL)
+        for record in {record.id: record for record in history.on(JOURNAL)}.values()
         if record.kind == "caseloop.case.callback_scheduled.v1" and record.data["by"]["kind"] != "system"
-    }
+    )
 
 
 def _step(record: Record) -> tuple[str, str]:
@@ -93,19 +98,21 @@ def _step(record: Record) -> tuple[str, str]:
     return parts[1], parts[2]
 
 
-def _judge_story(handle: str, steps: Sequence[Record], begun: str, verdict: Verdict) -> None:
-    problem = _out_of_turn(steps, begun)
+def _judge_story(handle: str, steps: Sequence[Record], wishes: int, verdict: Verdict) -> None:
+    problem = _out_of_turn(steps, wishes)
     if problem is None:
         return
     in_time = sorted(steps, key=lambda record: record.moment("occurred_at") or 0.0)
-    kind: Kind = "reordered" if in_time != list(steps) and _out_of_turn(in_time, begun) is None else "gapped"
+    kind: Kind = "reordered" if in_time != list(steps) and _out_of_turn(in_time, wishes) is None else "gapped"
     verdict.add(kind, f"{problem.where} of {handle}", "it does not follow from the step before")
 
 
-def _out_of_turn(steps: Sequence[Record], begun: str) -> Record | None:
-    state, percent = begun, 0
+def _out_of_turn(steps: Sequence[Record], wishes: int) -> Record | None:
+    state, percent = "scheduled" if wishes else "", 0
     for record in steps:
         what, step = _step(record)
+        if wishes > 1 and step == "due" and state in _CALLED:
+            state, wishes = "scheduled", wishes - 1
         if what in _NEXT and step not in _NEXT[what].get(state, frozenset()):
             return record
         if step == "warned" == state and record.data["percent"] < percent:
