@@ -49,24 +49,6 @@ GUARDS = (
         [("event.version <= state.version", "event.version < 0")],
     ),
     Guard(
-        "generations",
-        "a timer that was moved or cancelled while it fired is void",
-        "53",
-        "services.runtime.timers",
-        [
-            ("JOIN fired USING (timer_id, generation)", "JOIN fired USING (timer_id)"),
-            ("USING (timer_id, generation)\n", "USING (timer_id)\n"),
-            ("    if gone != len(ours):", "    if gone > len(ours):"),
-        ],
-    ),
-    Guard(
-        "leases",
-        "one relay at a time sends the rows of a bucket",
-        "47",
-        "services.runtime.relay",
-        [("WHERE owner = $1 AND lease_until > clock_timestamp()", "WHERE owner = $1 OR bucket >= 0")],
-    ),
-    Guard(
         "order",
         "the relay sends the oldest rows first",
         "7",
