@@ -66,13 +66,6 @@ GUARDS = (
         [('"client_reference": str(delivery_id)', '"client_reference": __import__("uuid").uuid4().hex')],
     ),
     Guard(
-        "lookup",
-        "an unknown outcome is looked up before anything is sent again",
-        "48",
-        "services.notify.handlers.dispatch",
-        [('        if lease.was != "queued":\n            return await self.sender.look_up(lease.delivery_id)\n', "")],
-    ),
-    Guard(
         "parking",
         "later records of a key wait behind the one in the lot",
         "41",

@@ -38,7 +38,9 @@ async def poison(rig: Rig) -> None:
         await rig.wait(4.0)
         slow = _journeys(rig, began)
         await database.execute("UPDATE cases SET body = $2 WHERE case_id = $1", case_id, good)
+        await driver.command("record_progress", case_id, step="step 3", action="looked")
         await _parked(rig, 0)
+        await rig.wait(1.0)
     rig.figures |= {"others_p99_before": usual, "others_p99_during": slow}
     if slow > usual * SLOWER_MOST + 0.5:
         rig.must(lambda _, verdict: verdict.add("late", "other cases", f"p99 {slow:.2f} s instead of {usual:.2f} s"))
@@ -65,7 +67,7 @@ def _in_order(history: History, verdict: Verdict, case_id: str) -> None:
         for record in {record.id: record for record in history.on("case.events")}.values()
         if record.key == case_id and record.kind == "caseloop.case.progressed.v1"
     ]
-    if steps != sorted(steps) or len(steps) != 3:
+    if steps != sorted(steps) or len(steps) != 4:
         verdict.add("reordered", f"case {case_id}", f"its progress came as {steps}")
 
 

@@ -44,7 +44,8 @@ GUARDS_HEAD = """
 A row proves something only if it turns red without the protection. `make chaos ARGS=--guards` takes each away, in the
 running services only (`tests/chaos/guards.py`), and plays the row that must notice. Two need moments more exact than a
 row can hit, the generation of a timer and the lease of a relay's bucket: `tests/simulation` takes those away (and three
-of these once more), and some seed fails (`tests/simulation/test_seeds.py`).
+of these once more), and some seed fails (`tests/simulation/test_seeds.py`). That an unknown outcome is looked up before
+anything is sent again shows in no row, because this provider recognises a reference: `tests/model` shows the double.
 
 | protection | what it is | row | without it | first finding |
 | --- | --- | --: | --- | --- |
