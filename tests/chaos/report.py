@@ -41,11 +41,11 @@ this page from `build/chaos.json`.
 GUARDS_HEAD = """
 ## Every protection is needed
 
-A row proves something only if it turns red without the protection. `make chaos ARGS=--guards` takes each away, in the
-running services only (`tests/chaos/guards.py`), and plays the row that must notice. Three are not in the table, for
-no row notices that they are missing: the generation of a timer and the lease of a relay's bucket need moments more exact
-than a row hits, and the look-up of an unknown outcome is covered by a provider that recognises a reference.
-`tests/model` takes each away and shows the counterexample.
+A row proves something only if it turns red without the protection. `make chaos ARGS=--guards` takes each away, in
+the running services only (`tests/chaos/guards.py`), and plays the row that must notice. Three are not in the table,
+for no row notices that they are missing: the generation of a timer and the lease of a relay's bucket need moments
+more exact than a row hits, and the look-up of an unknown outcome is covered by a provider that recognises a
+reference. `tests/model` takes each away and shows the counterexample.
 
 | protection | what it is | row | without it | first finding |
 | --- | --- | --: | --- | --- |
