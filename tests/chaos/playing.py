@@ -25,6 +25,7 @@ BEFORE_SECONDS = 3.0
 AFTER_SECONDS = 14.0
 AFTER_LEAST_SECONDS = 4.0
 """The load goes on for so long after the harm, less when all is well before: recovery must be seen."""
+CLOSED_SECONDS = 90.0
 QUIET_SECONDS = 60.0
 SHOWN_MAX = 10
 
@@ -82,12 +83,12 @@ async def _acted(row: Row, rig: Rig) -> None:
 
 async def _judged(row: Row, rig: Rig) -> Verdict:
     """Wait until everything is over, and judge what happened."""
-    missing = await _unclosed(rig, row.drain_seconds)
+    missing = await _unclosed(rig)
     calm = await quiet(rig.addresses, QUIET_SECONDS)
     history = await record(rig.addresses, sent_by(rig.driver))
     verdict = judge(history, Bounds(row.late_seconds, rig.parked))
     if missing:
-        verdict.add("stuck", "the load", f"{missing} cases were not closed within {row.drain_seconds:.0f} s")
+        verdict.add("stuck", "the load", f"{missing} cases were not closed within {CLOSED_SECONDS:.0f} s")
     if not calm:
         verdict.add("stuck", "the product", f"it did not come to rest within {QUIET_SECONDS:.0f} s")
     for check in rig.checks:
@@ -95,10 +96,10 @@ async def _judged(row: Row, rig: Rig) -> Verdict:
     return verdict
 
 
-async def _unclosed(rig: Rig, seconds: float) -> int:
+async def _unclosed(rig: Rig) -> int:
     goal = len(rig.driver.journeys) if rig.closing is None else rig.closing
     try:
-        await rig.driver.until_closed(goal, seconds)
+        await rig.driver.until_closed(goal, CLOSED_SECONDS)
     except TimeoutError:
         return goal - rig.driver.closed
     return 0

@@ -29,8 +29,6 @@ class Row:
     """Where agents work who accept every offer at once."""
     rate: float = 30.0
     """Cases per second of the load."""
-    drain_seconds: float = 90.0
-    """How long what was begun may take to be closed once the load has ended."""
     late_seconds: float = 30.0
     """So late a timer may be, because of the fault."""
     three_brokers: bool = False

@@ -27,10 +27,7 @@ how the product works; it finds every way to break a recorded history (`tests/ch
 * *backlog*: most cases that were open at a time;
 * *repeats*: records that stand twice on a topic, byte for byte: readers recognise them, they have no second effect.
 
-Rows with a name instead of a number stand beside the matrix. In *overload* no process may need more than 512 MiB: a
-poll holds at most `CASELOOP_BATCH_RECORDS_MAX` records and `CASELOOP_BATCH_BYTES_MAX` bytes, the client fetches at
-most as many bytes ahead, the relay publishes portions of 8 MiB, and whatever else waits stays in Kafka and in
-PostgreSQL.
+Rows with a name instead of a number stand beside the matrix.
 
 `make chaos ARGS="--rows 1,2 --seeds 20"` plays some of them with more seeds, `python -m tests.chaos --report` writes
 this page from `build/chaos.json`.
