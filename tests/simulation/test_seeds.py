@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-SEEDS = 4
+SEEDS = 2
 
 
 def run(arguments: Sequence[str], postgres: str) -> "subprocess.CompletedProcess[str]":
