@@ -62,9 +62,8 @@ async def unread_is_deleted(rig: Rig) -> None:
         await rig.wait(2.0 if rig.seed % 2 else SESSION_SECONDS + 3.0)
         os.kill(pid, signal.SIGCONT)
         began = time.perf_counter()
-        async with rig.database("intake") as database, asyncio.timeout(30):
-            while not await database.fetchval("SELECT count(*) FROM missed"):  # noqa: ASYNC110 - the fact lies in a table
-                await asyncio.sleep(0.05)
+        async with rig.database("intake") as database:
+            await rig.until_table(database, "SELECT count(*) > 0 FROM missed", wanted=True)
             rig.figures["detection_seconds"] = round(time.perf_counter() - began, 2)
             await _texts(driver, 2 * STRETCH)
             await rig.until(lambda: _opened(driver) >= 2 * STRETCH)

@@ -1,4 +1,4 @@
-"""Rows 21 to 23, 25 to 28 and 30: what when PostgreSQL dies, is full, is locked, or cuts the line at the commit?"""
+"""Rows 21 to 23, 25 to 28, 30, and one more: what when PostgreSQL dies, is full, is locked, or cuts the line?"""
 
 import asyncio
 import contextlib
@@ -14,10 +14,11 @@ import psutil
 
 from deploy.local import start_postgres
 from tests.chaos.registry import row
-from tests.chaos.rig import Rig
+from tests.chaos.rig import SERVICE_NAMES, Rig
 from tests.support.proxy import HEALTHY, Faults
 
 AWAY_SECONDS = 5.0
+LONG_AWAY_SECONDS = 60.0
 IDLE_CONNECTIONS = 300
 STEADY = 0.9
 """What must be left of the pace while an idle transaction pins the oldest rows."""
@@ -42,9 +43,16 @@ async def backends_are_terminated(rig: Rig) -> None:
 
 @row("22", "PostgreSQL is stopped at once, without a checkpoint, and started again", own_postgres=True)
 async def postgres_dies(rig: Rig) -> None:
-    await asyncio.to_thread(rig.servers.postgres.kill)
-    await rig.wait(AWAY_SECONDS)
-    await _start_postgres(rig)
+    await _away(rig, AWAY_SECONDS)
+
+
+@row("postgres-away", "PostgreSQL is away for a minute; no process is restarted", own_postgres=True)
+async def postgres_is_away(rig: Rig) -> None:
+    before = [await rig.pid(service) for service in SERVICE_NAMES]
+    await _away(rig, LONG_AWAY_SECONDS)
+    after = [await rig.pid(service) for service in SERVICE_NAMES]
+    if before != after:
+        rig.must(lambda _, verdict: verdict.add("stuck", "the services", "some process did not wait, but ended"))
 
 
 @row("23", "a process of PostgreSQL is killed: the server goes through crash recovery", own_postgres=True)
@@ -147,6 +155,13 @@ async def _open(database: "asyncpg.Connection[asyncpg.Record]") -> AsyncIterator
         yield
     finally:
         await transaction.rollback()
+
+
+async def _away(rig: Rig, seconds: float) -> None:
+    """Stop PostgreSQL as a crash would, and start it again after so long."""
+    await asyncio.to_thread(rig.servers.postgres.kill)
+    await rig.wait(seconds)
+    await _start_postgres(rig)
 
 
 async def _start_postgres(rig: Rig) -> None:

@@ -1,6 +1,5 @@
 """Rows 41 to 46: what when what comes in is poison, nonsense, new, repeated, out of order or racing?"""
 
-import asyncio
 import statistics
 import time
 from collections import Counter
@@ -55,9 +54,9 @@ def _journeys(rig: Rig, since: float) -> float:
 
 async def _parked(rig: Rig, number: int) -> None:
     """Wait until so many records of router wait for their retry."""
-    async with rig.database("router") as database, asyncio.timeout(SECONDS):
-        while await database.fetchval("SELECT count(*) FROM parked WHERE status = 'retry'") != number:  # noqa: ASYNC110 - the fact lies in a table
-            await asyncio.sleep(0.05)
+    query = "SELECT count(*) FROM parked WHERE status = 'retry'"
+    async with rig.database("router") as database:
+        await rig.until_table(database, query, number, SECONDS)
 
 
 def _in_order(history: History, verdict: Verdict, case_id: str) -> None:

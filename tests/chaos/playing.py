@@ -97,7 +97,7 @@ async def _judged(row: Row, rig: Rig) -> Verdict:
 
 
 async def _unclosed(rig: Rig) -> int:
-    goal = len(rig.driver.journeys) if rig.closing is None else rig.closing
+    goal = len(rig.driver.journeys)
     try:
         await rig.driver.until_closed(goal, CLOSED_SECONDS)
     except TimeoutError:

@@ -77,7 +77,7 @@ async def zombie_router(rig: Rig) -> None:
     async with asyncio.timeout(10):
         while not rejected:
             await rig.wait(0.2)
-            rejected = await rig.metric_at(f"http://127.0.0.1:{port}", "caseloop_fenced_total")
+            rejected = await rig.metric(f"http://127.0.0.1:{port}", "caseloop_fenced_total")
     rig.figures["zombie_writes_rejected"] = round(rejected)
 
 

@@ -56,8 +56,6 @@ class Rig:
     """What else must hold at the end."""
     parked: int = 0
     """How many records this row means to end in the lots."""
-    closing: int | None = None
-    """How many cases must have been closed, when not all of the load."""
     replicas: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
     _drivers: int = 0
 
@@ -74,6 +72,14 @@ class Rig:
         async with asyncio.timeout(seconds):
             while not fact():  # noqa: ASYNC110 - the fact lies in another process, which sets no event of ours
                 await asyncio.sleep(0.02)
+
+    async def until_table(
+        self, database: "asyncpg.Connection[asyncpg.Record]", query: str, wanted: object, seconds: float = 30.0
+    ) -> None:
+        """Wait with a deadline until this query has this value."""
+        async with asyncio.timeout(seconds):
+            while await database.fetchval(query) != wanted:  # noqa: ASYNC110 - the fact lies in a table
+                await asyncio.sleep(0.05)
 
     async def pid(self, service: str) -> int:
         """Return the present process of a service."""
@@ -138,11 +144,7 @@ class Rig:
         async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
             (await client.post(f"{self.addresses.sms}/behaviour", json=behaviour)).raise_for_status()
 
-    async def metric(self, service: str, name: str) -> float:
-        """Return the sum of a metric of a service now."""
-        return await self.metric_at(self.system.http(service), name)
-
-    async def metric_at(self, address: str, name: str) -> float:
+    async def metric(self, address: str, name: str) -> float:
         """Return the sum of a metric of the process at this address."""
         async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
             text = (await client.get(f"{address}/metrics")).text

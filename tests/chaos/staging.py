@@ -4,8 +4,9 @@ import asyncio
 import random
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient
 
@@ -15,13 +16,14 @@ from services.runtime.settings import STANDARD_POLICY
 from tests.chaos.load import Load
 from tests.chaos.registry import Row
 from tests.chaos.rig import Rig, Servers
-from tests.support.cluster import Cluster, three_brokers
+from tests.support.cluster import three_brokers
 from tests.support.driver import Driver
 from tests.support.history.recording import Addresses
 from tests.support.proxy import Door, door_to
 from tests.support.servers import fresh_database, unique_name
 from tests.support.system import AWAKE, System, running_system
 
+Kind = TypeVar("Kind")
 AGENTS = 2
 PARTITIONS = "6"
 
@@ -32,7 +34,7 @@ async def rig_for(row: Row, servers: Servers, folder: Path, seed: int, rate: flo
     prefix = f"{unique_name(f'row{row.number}')}."
     async with AsyncExitStack() as stack:
         own = Servers(servers.kafka, servers.postgres)
-        cluster = await _three_brokers(stack, folder) if row.three_brokers else None
+        cluster = await _entered(stack, three_brokers(folder / "kafka")) if row.three_brokers else None
         kafka = cluster.bootstrap if cluster else own.kafka.bootstrap
         if cluster is None:
             stack.push_async_callback(_forget_topics, kafka, prefix)
@@ -51,15 +53,15 @@ async def rig_for(row: Row, servers: Servers, folder: Path, seed: int, rate: flo
         yield rig
 
 
-async def _three_brokers(stack: AsyncExitStack, folder: Path) -> Cluster:
-    brokers = three_brokers(folder / "kafka")
-    cluster = await asyncio.to_thread(brokers.__enter__)
+async def _entered(stack: AsyncExitStack, manager: AbstractContextManager[Kind]) -> Kind:
+    """Enter what blocks, in a thread, and leave it there when the stack ends."""
+    entered = await asyncio.to_thread(manager.__enter__)
 
-    async def stop() -> None:
-        await asyncio.to_thread(brokers.__exit__, None, None, None)
+    async def leave() -> None:
+        await asyncio.to_thread(manager.__exit__, None, None, None)
 
-    stack.push_async_callback(stop)
-    return cluster
+    stack.push_async_callback(leave)
+    return entered
 
 
 async def _database(stack: AsyncExitStack, own: Servers, folder: Path, row: Row) -> tuple[str, Door | None]:
@@ -114,11 +116,4 @@ async def _system(stack: AsyncExitStack, folder: Path, row: Row, addresses: tupl
         **row.environment,
     }
     policy = ("--policy", str(STANDARD_POLICY.with_name(f"{row.policy}.toml"))) if row.policy else AWAKE
-    running = running_system(folder, *addresses, *policy, environment=environment)
-    system = await asyncio.to_thread(running.__enter__)
-
-    async def stop() -> None:
-        await asyncio.to_thread(running.__exit__, None, None, None)
-
-    stack.push_async_callback(stop)
-    return system
+    return await _entered(stack, running_system(folder, *addresses, *policy, environment=environment))
