@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.router.bell import Bell
+from services.router.handlers.aside import transact
 from services.router.handlers.rounds import Round, match_queues, sweep
 from services.router.storage import queues
 from services.runtime.context import ServiceContext
@@ -61,7 +62,7 @@ class Matcher:
         now = asyncio.get_running_loop().time()
         if now - self._swept >= SWEEP_SECONDS:
             self._swept = now
-            await self._context.transact(self._sweep)
+            await transact(self._context, self._sweep)
         if now - self._looked < IDLE_SECONDS:
             return set()
         self._looked = now
@@ -92,7 +93,7 @@ class Matcher:
             found = await match_queues(connection, now, self._context.policy, departments, self._limit)
             return found.said
 
-        await self._context.transact(work)
+        await transact(self._context, work)
         self._known |= departments
         return found
 

@@ -29,6 +29,7 @@ Event = Literal[
     "transaction_retried",
     "log_restarted",
     "records_missed",
+    "case_unreadable",
 ]
 
 

@@ -47,8 +47,9 @@ async def poison(rig: Rig) -> None:
 
 
 def _journeys(rig: Rig, since: float) -> float:
-    """Return the p99 of the seconds from first message to closing of cases that began since then."""
-    took = [each.closed - each.sent for each in rig.driver.journeys.values() if each.closed and each.sent >= since]
+    """Return the p99 of the seconds from first message to closing, or to now, of cases that began since then."""
+    now = time.perf_counter()
+    took = [(each.closed or now) - each.sent for each in rig.driver.journeys.values() if each.sent >= since]
     return round(statistics.quantiles(took, n=100)[-1], 2) if len(took) > 1 else 0.0
 
 

@@ -16,7 +16,9 @@ from contracts.policy import Policy
 from contracts.router import CaseSnapshot
 from services.router.domain.case import number_of
 from services.router.domain.snapshot import snapshot
+from services.router.handlers.aside import transact
 from services.router.storage import snapshots
+from services.router.storage.bodies import UnreadableCaseError
 from services.runtime.context import ServiceContext
 from services.runtime.database import Connection
 from services.runtime.lifecycle import wait
@@ -39,20 +41,23 @@ async def snapshots_loop(context: ServiceContext) -> None:
         return told
 
     while not context.stopping.is_set():
-        await context.transact(work)
+        await transact(context, work)
         if len(told) < ROUND_MAX:
             await wait(context.stopping, LOOK_SECONDS)
 
 
 async def tell_latest(connection: Connection, now: datetime, policy: Policy) -> list[Outgoing]:
     """Return the snapshots of cases that changed a while ago and whose state was not told since."""
-    return [_told(body, policy) for body in await snapshots.take(connection, now - SETTLED, ROUND_MAX)]
+    return [_told(*each, policy) for each in await snapshots.take(connection, now - SETTLED, ROUND_MAX)]
 
 
-def _told(body: bytes, policy: Policy) -> Outgoing:
-    data = orjson.loads(body)
-    case_id = UUID(data["case_id"])
-    value = orjson.dumps(snapshot(data, number_of(case_id), policy.ref))
-    told: dict[str, Any] = {"case_id": case_id, "version": data["version"]}
+def _told(case_id: UUID, body: bytes, policy: Policy) -> Outgoing:
+    try:
+        data = orjson.loads(body)
+        version: int = data["version"]
+        value = orjson.dumps(snapshot(data, number_of(case_id), policy.ref))
+    except (ValueError, TypeError, LookupError, AttributeError):
+        raise UnreadableCaseError(case_id) from None
+    told: dict[str, Any] = {"case_id": case_id, "version": version}
     message = CaseSnapshot.model_construct(**told)  # key and subject; all else stands in the bytes
-    return Outgoing(message, derived_id(case_id, "snapshot", data["version"]), value=value)
+    return Outgoing(message, derived_id(case_id, "snapshot", version), value=value)

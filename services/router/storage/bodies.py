@@ -9,11 +9,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 import orjson
+from pydantic import ValidationError
 
 from contracts.topics import RECORD_BYTES_MAX
 from contracts.values import Value
 from services.router.domain.case import Case
-from services.runtime.errors import MessageTooLargeError
+from services.runtime.errors import MessageTooLargeError, PermanentError
 
 CASES_MAX = 4096
 BYTES_MAX = 8192
@@ -35,6 +36,15 @@ LASTING = frozenset(
     }
 )
 """Fields that nearly every change leaves alone, and two thirds of a body: they are encoded once for a case."""
+
+
+class UnreadableCaseError(PermanentError):
+    """A stored case that is no case: the row was changed by another hand than the router's."""
+
+    def __init__(self, case_id: UUID) -> None:
+        """Name the case, and no word of it."""
+        super().__init__(f"the stored case {case_id} cannot be read: mend its body in the router's table")
+        self.case_id = case_id
 
 
 class _Kept(NamedTuple):
@@ -79,11 +89,14 @@ def _members(value: Value) -> dict[str, object]:
 
 
 def read(case_id: UUID, body: bytes) -> Case:
-    """Return the case in these bytes; the same bytes give the same case."""
+    """Return the case in these bytes; the same bytes give the same case; ``UnreadableCaseError`` for others."""
     known = _known.get(case_id)
     if known is not None and known.body == body:
         return known.case
-    case = Case.model_validate_json(body, extra="ignore")
+    try:
+        case = Case.model_validate_json(body, extra="ignore")
+    except ValidationError:
+        raise UnreadableCaseError(case_id) from None  # the cause quotes what the customer said
     _keep(case_id, _Kept(body, case))
     return case
 

@@ -86,6 +86,13 @@ FROM unnest(
 ) AS new (case_id, version, state, holder, channel, units, agent_id, worked_at, body)
 WHERE cases.case_id = new.case_id
 """
+SET_ASIDE = """
+-- cases.set_aside: a case that cannot be read; no round, sweep or snapshot finds it until a message changes it
+WITH unmarked AS (
+    DELETE FROM snapshots_due WHERE case_id = $1
+)
+UPDATE cases SET queue = NULL, needs = NULL, worked_at = NULL WHERE case_id = $1
+"""
 
 
 async def load(connection: Connection, case_ids: Iterable[UUID], held_by: Sequence[str] = ()) -> dict[UUID, Case]:
@@ -109,6 +116,11 @@ async def held(connection: Connection, agent_ids: Sequence[str]) -> list[UUID]:
 async def handlers(connection: Connection, case_ids: Sequence[UUID]) -> dict[UUID, str]:
     """Return who handled each of these cases last (A3, C6)."""
     return {row["case_id"]: row["agent_id"] for row in await connection.fetch(HANDLERS, list(case_ids))}
+
+
+async def set_aside(connection: Connection, case_id: UUID) -> None:
+    """Let no loop find this case again before a message has changed it."""
+    await connection.execute(SET_ASIDE, case_id)
 
 
 async def save(

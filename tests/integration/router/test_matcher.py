@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from services.router.bell import Bell
+from services.router.domain.case import Case
 from services.router.matcher import IDLE_SECONDS, Matcher
 from services.runtime.context import ServiceContext
 from services.runtime.frames import Frame
@@ -49,8 +50,13 @@ async def running(router: Router, bell: Bell) -> AsyncIterator[ServiceContext]:
 
 async def assigned(router: Router, name: str) -> float:
     """Wait until a case has an agent and return how long that took."""
+    return await until(router, name, lambda case: case.state == "assigned")
+
+
+async def until(router: Router, name: str, looks: Callable[[Case], bool]) -> float:
+    """Wait until a case looks so and return how long that took."""
     began = time.perf_counter()
-    while (await router.case(case_id_of(name))).state != "assigned":
+    while not looks(await router.case(case_id_of(name))):
         assert time.perf_counter() - began < DEADLINE_SECONDS
         await asyncio.sleep(0.001)
     return time.perf_counter() - began
@@ -70,6 +76,26 @@ async def test_a_ring_is_answered_at_once_and_what_nobody_rings_for_soon(router:
         await router.tell(words("silent", demands=(proposed("silent"),)))
         await assigned(router, "silent")
     assert await router.loads_by_cases() == {agent: units for agent, units in (await router.loads()).items() if units}
+
+
+async def test_a_case_that_cannot_be_read_holds_no_other_up(router: Router) -> None:
+    await router.tell(words(demands=(proposed(),)), words("other", demands=(proposed("second"),)))
+    await router.pool.execute("UPDATE cases SET body = $2 WHERE case_id = $1", case_id_of("first"), b"{}")
+    await router.tell(a_profile(auto_accept=True), presence("a-1", "available"))
+    async with running(router, Bell()):
+        await assigned(router, "second")
+    assert await router.pool.fetch("SELECT FROM cases WHERE queue IS NOT NULL") == []
+
+
+async def test_a_sweep_goes_round_a_case_that_cannot_be_read(router: Router) -> None:
+    await router.tell(a_profile(auto_accept=True), presence("a-1", "available"))
+    await router.tell(words(demands=(proposed(),)), words("other", demands=(proposed("second"),)))
+    await router.match()
+    await router.pool.execute("UPDATE cases SET body = $2 WHERE case_id = $1", case_id_of("first"), b"{}")
+    held = (await router.case(case_id_of("second"))).version
+    router.wait(7 * 86_400)
+    async with running(router, Bell()):
+        await until(router, "second", lambda case: case.version > held)
 
 
 async def test_what_a_round_says_stands_in_the_outbox_and_wakes_the_relay(router: Router) -> None:

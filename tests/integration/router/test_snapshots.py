@@ -97,6 +97,24 @@ async def test_rounds_of_two_replicas_tell_each_case_once(router: Router) -> Non
 async def test_the_loop_puts_snapshots_into_the_outbox_and_stops(router: Router) -> None:
     await router.tell(words(demands=(proposed(),)))
     router.wait(3)
+    await until_told(router)
+    (row,) = await router.pool.fetch("SELECT frames FROM outbox")
+    assert [frame.topic for frame in unpack(row["frames"])] == ["case.snapshots"]
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"{}", b'{"version": 1, "promises": [1]}'])
+async def test_a_case_that_cannot_be_read_holds_no_other_up(router: Router, body: bytes) -> None:
+    await router.tell(words(demands=(proposed(),)), words("other", demands=(proposed("second"),)))
+    router.wait(3)
+    await router.pool.execute("UPDATE cases SET body = $2 WHERE case_id = $1", CASE, body)
+    await until_told(router)
+    (row,) = await router.pool.fetch("SELECT frames FROM outbox")
+    assert [frame.key for frame in unpack(row["frames"])] == [str(case_id_of("second")).encode()]
+    assert await router.pool.fetch("SELECT FROM snapshots_due") == []
+
+
+async def until_told(router: Router) -> None:
+    """Run the loop until it has told something, and stop it."""
     settings = Settings(kafka_bootstrap="127.0.0.1:9", postgres_dsn=SecretStr("postgresql://unused"))
     context = ServiceContext(
         service="router",
@@ -112,8 +130,6 @@ async def test_the_loop_puts_snapshots_into_the_outbox_and_stops(router: Router)
         group.create_task(snapshots_loop(context))
         await context.outbox_wake.wait()
         context.stopping.set()
-    (row,) = await router.pool.fetch("SELECT frames FROM outbox")
-    assert [frame.topic for frame in unpack(row["frames"])] == ["case.snapshots"]
 
 
 async def test_a_kept_case_is_what_its_row_says(router: Router) -> None:

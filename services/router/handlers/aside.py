@@ -1,0 +1,34 @@
+"""What becomes of a case that a round meets and cannot read?
+
+A message about it is parked and a person sees why. A round has no message, and would meet the same case again at once
+and for ever while all others wait; so the case is set aside, the log names it, and the round goes on without it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.router.storage import cases
+from services.router.storage.bodies import UnreadableCaseError
+from services.runtime.context import ServiceContext, Transaction
+from services.runtime.database import Connection
+from services.runtime.work import Outgoing
+
+
+async def transact(context: ServiceContext, work: Transaction) -> None:
+    """Do a round's work in one transaction; a case in its way is set aside, and the work done without it."""
+    while True:
+        try:
+            await context.transact(work)
+        except UnreadableCaseError as problem:
+            await _set_aside(context, problem)
+        else:
+            return
+
+
+async def _set_aside(context: ServiceContext, problem: UnreadableCaseError) -> None:
+    async def work(connection: Connection, _now: datetime) -> Sequence[Outgoing]:
+        await cases.set_aside(connection, problem.case_id)
+        return ()
+
+    await context.transact(work)
+    context.log.error("case_unreadable", case_id=str(problem.case_id), problem=str(problem))
