@@ -113,7 +113,7 @@ async def end_again(connection: Connection, parks: Sequence[Park], now: datetime
         [_status(ending) for ending in endings],
         [ending.reason for ending in endings],
         [ending.detail for ending in endings],
-        [entry.attempt + 1 for entry, _ in parks],
+        [entry.attempt + ending.tried for entry, ending in parks],
         [_due(ending) for ending in endings],
         now,
     )

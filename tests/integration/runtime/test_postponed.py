@@ -57,3 +57,14 @@ async def test_only_the_early_ones_wait_and_come_in_order_with_a_claim_of_their_
     clock.pass_by(timedelta(minutes=1).total_seconds())
     await retry_due(consumer.processing, tiny, consumer.open_record, consumer.keep)
     assert [number for _, number in await effects(tiny)] == [0, 1, 2, 4, 6, 7, 3, 5]
+
+
+async def test_waiting_behind_another_is_no_attempt(tiny: Pool) -> None:
+    """Whoever stood behind has all its attempts when its own turn comes."""
+    records = slice_of([ended("early", 3), ended("early", 5)])
+    handler, clock = Waiting(), SettableClock()
+    consumer = await adopted(a_consumer(tiny, handler, clock), records)
+    await consumer.settle([records])
+    clock.pass_by(60)
+    await retry_due(consumer.processing, tiny, consumer.open_record, consumer.keep)
+    assert await tiny.fetch("SELECT attempt FROM parked ORDER BY parked_id") == [(2,), (0,)]
