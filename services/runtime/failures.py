@@ -49,8 +49,11 @@ class Failure:
     """Somebody held a lock for longer than we wait: whoever has the other rows must not wait as long again."""
 
     def ending(self, attempt: int, backoff: Backoff, now: datetime) -> Retry | Dead:
-        """Return the ending after so many attempts, this one included."""
-        if self.permanent or attempt >= backoff.attempts_max:
+        """Return the ending after so many attempts, this one included.
+
+        A conflict is nobody's fault and passes by itself, though it may take long: it is tried until it has passed.
+        """
+        if self.permanent or (self.reason != "conflict" and attempt >= backoff.attempts_max):
             return Dead(self.code or self.reason, self.detail, tried=True)
         return Retry(self.reason, self.detail, backoff.next_attempt_at(attempt, now))
 

@@ -65,7 +65,12 @@ class Settings(BaseModel):
         description="the bytes of one poll, 1114112 to 268435456",
     )
     poll_wait_seconds: Seconds = Field(0.02, description="the seconds that an idle poll waits")
-    attempts_max: int = Field(8, ge=1, le=100, description="how often a record is tried before it is dead, 1 to 100")
+    attempts_max: int = Field(
+        8,
+        ge=1,
+        le=100,
+        description="how often a failing record is tried before it is dead; conflicts never are, 1 to 100",
+    )
     retry_seconds_first: Seconds = Field(1.0, description="the seconds before the first retry")
     retry_seconds_max: Seconds = Field(300.0, description="the longest pause between retries in seconds")
     dead_in_a_row_max: int = Field(50, ge=1, description="how many dead records in a row stop the service")

@@ -67,4 +67,22 @@ async def test_waiting_behind_another_is_no_attempt(tiny: Pool) -> None:
     await consumer.settle([records])
     clock.pass_by(60)
     await retry_due(consumer.processing, tiny, consumer.open_record, consumer.keep)
-    assert await tiny.fetch("SELECT attempt FROM parked ORDER BY parked_id") == [(2,), (0,)]
+    attempts = await tiny.fetch("SELECT attempt FROM parked ORDER BY parked_id")
+    assert [row["attempt"] for row in attempts] == [2, 0]
+
+
+async def test_what_waits_for_another_waits_until_it_has_come(tiny: Pool) -> None:
+    """However long that takes: nobody else would bring it back."""
+    records = slice_of([ended("early", 3)])
+    handler, clock = Waiting(), SettableClock()
+    consumer = await adopted(a_consumer(tiny, handler, clock), records)
+    await consumer.settle([records])
+    for _ in range(8):
+        clock.pass_by(60)
+        await retry_due(consumer.processing, tiny, consumer.open_record, consumer.keep)
+    assert await lot(tiny) == [("retry", "conflict", 0)]
+
+    handler.ready = True
+    clock.pass_by(60)
+    await retry_due(consumer.processing, tiny, consumer.open_record, consumer.keep)
+    assert [number for _, number in await effects(tiny)] == [3]
