@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from contracts.topics import RECORD_BYTES_MAX
 from contracts.values import Value
 from services.router.domain.case import Case
-from services.runtime.errors import MessageTooLargeError, PermanentError
+from services.runtime.errors import CaseloopError, MessageTooLargeError
 
 CASES_MAX = 4096
 BYTES_MAX = 8192
@@ -38,7 +38,7 @@ LASTING = frozenset(
 """Fields that nearly every change leaves alone, and two thirds of a body: they are encoded once for a case."""
 
 
-class UnreadableCaseError(PermanentError):
+class UnreadableCaseError(CaseloopError):
     """A stored case that is no case: the row was changed by another hand than the router's."""
 
     def __init__(self, case_id: UUID) -> None:
