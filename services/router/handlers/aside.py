@@ -1,7 +1,8 @@
 """What becomes of a case that a round meets and cannot read?
 
-A message about it is parked and a person sees why. A round has no message, and would meet the same case again at once
-and for ever while all others wait; so the case is set aside, the log names it, and the round goes on without it.
+A message about it waits in the parking lot until a person has mended the case. A round has no message, and would meet
+the same case again at once and for ever while all others wait; so the case is set aside, the log names it, and the
+round goes on without it.
 """
 
 from collections.abc import Sequence
