@@ -118,8 +118,9 @@ def _meaning(status: int, answer: object, retry_after: float | None) -> Outcome:
 
 
 def _ref(answer: dict[str, Any]) -> str | None:
+    """Return the provider's reference, if we can keep it: PostgreSQL has no text with a NUL character."""
     ref = answer.get("provider_ref")
-    return ref[:255] if isinstance(ref, str) and ref else None
+    return ref[:255] if isinstance(ref, str) and ref and "\0" not in ref else None
 
 
 def _found(answer: object) -> list[Any] | None:
@@ -139,4 +140,5 @@ def _seconds(value: str | None) -> float | None:
     """Return a ``Retry-After`` in seconds; the date form, which no SMS provider we know uses, counts as a minute."""
     if value is None:
         return None
-    return min(float(value), RETRY_AFTER_MAX) if value.strip().isdigit() else 60.0
+    plain = value.isascii() and value.strip().isdigit()  # a superscript two is a digit too, and no number
+    return min(float(value), RETRY_AFTER_MAX) if plain else 60.0
