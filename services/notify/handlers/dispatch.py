@@ -47,7 +47,7 @@ class Dispatcher:
     called: asyncio.Queue[tuple[Lease, Outcome] | None] = field(default_factory=asyncio.Queue)
     in_hand: int = 0
     not_before: datetime | None = None
-    """The provider asked for a pause: nobody calls before."""
+    """The provider asked for a pause: nobody calls before; what goes to gateways is none of its business."""
 
     async def run(self) -> None:
         """Lease, call and record until told to stop; a failure of one ends all."""
@@ -80,10 +80,11 @@ class Dispatcher:
 
     async def _take(self, limit: int) -> int:
         now = self.context.clock.now()
-        if limit <= 0 or (self.not_before is not None and now < self.not_before):
+        if limit <= 0:
             return 0
+        paused = self.not_before is not None and now < self.not_before
         until = now + timedelta(seconds=self.settings.sms_lease_seconds)
-        taken = await leases.take(self.context.pool, now, until, limit)
+        taken = await leases.take(self.context.pool, now, until, limit, without_sms=paused)
         self.in_hand += len(taken)
         for lease in taken:
             self.leased.put_nowait(lease)

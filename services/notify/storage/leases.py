@@ -20,7 +20,7 @@ TAKE = """
 -- leases.take: what is due, oldest first; queued becomes sending, the others are unknown and only looked up
 WITH due AS (
     SELECT delivery_id, state FROM deliveries
-    WHERE state IN ('queued', 'sending', 'unknown') AND due_at <= $1
+    WHERE state IN ('queued', 'sending', 'unknown') AND due_at <= $1 AND (channel <> 'sms' OR NOT $4)
     ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
 )
 UPDATE deliveries SET
@@ -79,9 +79,11 @@ class Lease:
         return Attempt(self.delivery_id, self.was, self.attempts, self.sends, self.expires_at)
 
 
-async def take(pool: Pool, now: datetime, lease_until: datetime, limit: int) -> list[Lease]:
+async def take(
+    pool: Pool, now: datetime, lease_until: datetime, limit: int, *, without_sms: bool = False
+) -> list[Lease]:
     """Lease due deliveries to the caller; nobody else gets them before ``lease_until``."""
-    return [Lease(**dict(row)) for row in await pool.fetch(TAKE, now, lease_until, limit)]
+    return [Lease(**dict(row)) for row in await pool.fetch(TAKE, now, lease_until, limit, without_sms)]
 
 
 async def record(

@@ -1,5 +1,6 @@
 """Does what notify hears leave the right messages in its tables, once, also when it hears it twice or late?"""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,8 @@ from contracts.router import (
     MilestoneReached,
     SolutionProposed,
 )
+from services.notify.handlers.dispatch import Dispatcher
+from services.notify.settings import NotifySettings
 from services.runtime.errors import TransientError
 from tests.integration.notify.stand import MovedClock, Stand, standing
 from tests.unit.notify.story import EMAIL, NIGHT, NOW, PHONE, POLICY, a, contact, customer, opened
@@ -101,6 +104,24 @@ async def test_an_email_deferred_by_policy_goes_to_its_gateway_in_the_morning(po
         thanks = [each for each in await stand.said() if isinstance(each, OutboundMessageRequested)][-1]
         assert (thanks.purpose, thanks.in_reply_to) == ("thanks", "<1@example.org>")
         assert thanks.subject_line == f"[{mailed.case_number}] Re: It broke"
+
+
+async def test_a_pause_that_the_sms_provider_asked_for_holds_up_no_email(postgres_database: str) -> None:
+    clock = MovedClock(NIGHT)
+    messages = POLICY.messages.model_copy(update={"quiet_channels": ("sms", "email")})
+    quiet = POLICY.model_copy(update={"messages": messages})
+    async with standing(postgres_database, policy=quiet, clock=clock) as stand, asyncio.TaskGroup() as group:
+        asked = {"occurred_at": NIGHT}
+        await stand.hear(opened("email", EMAIL), CLOSED.model_copy(update=asked))
+        other = {**asked, "case_id": derived_id("by phone")}
+        await stand.hear(opened("phone", PHONE).model_copy(update=other), CLOSED.model_copy(update=other))
+        assert await stand.states() == ["queued", "queued", "sent"]
+        clock.at = NIGHT + timedelta(hours=6, seconds=1)
+        settings = stand.context.settings_as(NotifySettings)
+        pause = clock.at + timedelta(hours=1)
+        group.create_task(Dispatcher(stand.context, settings, None, stand.queued, not_before=pause).run())
+        await stand.until_states("queued", "sent", "sent")
+        stand.context.stopping.set()
 
 
 async def test_a_reopened_case_withdraws_its_survey(postgres_database: str) -> None:
