@@ -1,6 +1,7 @@
 """What happens when notify is told something? One handler for all that it listens to."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 from contracts.channel import DeliveryReported
@@ -49,17 +50,26 @@ def handler_of(policy: Policy, queued: asyncio.Event) -> Handler:
     """Return the handler; ``queued`` is set when a transaction has left something for the dispatcher."""
 
     async def handle(work: Work) -> list[Outgoing]:
-        calls = [
-            call for received in work.received if received.type == CallbackDue.type for call in _calls(received, policy)
-        ]
         reports = [received for received in work.received if received.type == DeliveryReported.type]
         told = await telling.tell(work, policy)
+        calls = [call for received in _due(work) for call in _calls(received, policy)]
         answered = await receipts.receive(work, reports, policy)
         if told.waiting:
             work.after_commit.append(queued.set)
         return [*told.outgoing, *calls, *answered]
 
     return handle
+
+
+def _due(work: Work) -> Iterator[Received]:
+    """Yield the callbacks that are due; one of a case whose words wait for its opening waits with them."""
+    waiting = {(each.topic, each.key) for each in work.received if id(each) in work.postponed}
+    for received in work.received:
+        if received.type == CallbackDue.type:
+            if (received.topic, received.key) in waiting:
+                work.postpone(received, "words of its case wait")
+            else:
+                yield received
 
 
 def _calls(received: Received, policy: Policy) -> list[Outgoing]:

@@ -22,12 +22,13 @@ from services.notify.domain.intention import Intention
 from services.notify.domain.notices import UNSAID, Notice, Said, notification
 from services.notify.domain.occasions import occasion
 from services.notify.storage import cases, deliveries
-from services.runtime.errors import TransientError
 from services.runtime.work import Outgoing, Received, Work
 
 _JOURNAL, _CONTACTS = CaseEvent.topic, ContactStarted.topic
 _OTHERS = frozenset({CallbackDue.type, DeliveryReported.type})
 """What this has no words for."""
+_ABOUT_A_CASE = frozenset({ReminderDue.type, SurveyRequested.type})
+"""What may be here before the opening of its case, which comes by another topic."""
 
 
 @dataclass(slots=True)
@@ -47,8 +48,24 @@ class _Batch:
     changed: set[UUID] = field(default_factory=set)
     intentions: list[tuple[Intention, Received]] = field(default_factory=list)
 
-    def read(self, received: Received) -> None:
-        """Take one message in."""
+    def undecided(self, words: Iterable[Received]) -> list[Received]:
+        """Take these in, and return in order whose case is not here yet and who stands behind them under their key."""
+        left: list[Received] = []
+        keys: set[tuple[str, str]] = set()
+        for received in words:
+            place = (received.topic, received.key)
+            if place in keys or not self._is_ready(received):
+                keys.add(place)
+                left.append(received)
+            else:
+                self._read(received)
+        return left
+
+    def _is_ready(self, received: Received) -> bool:
+        message: Any = received.message
+        return received.type not in _ABOUT_A_CASE or message.case_id in self.known
+
+    def _read(self, received: Received) -> None:
         message: Any = received.message
         match received.type:
             case ContactStarted.type:
@@ -58,9 +75,9 @@ class _Batch:
             case ContactEnded.type:
                 self._read_end(message)
             case ReminderDue.type:
-                self._intend(requests.reminder(self._case(message.case_id), message, self.policy), received)
+                self._intend(requests.reminder(self.known[message.case_id], message, self.policy), received)
             case SurveyRequested.type:
-                self._intend(requests.survey(self._case(message.case_id), message, self.policy), received)
+                self._intend(requests.survey(self.known[message.case_id], message, self.policy), received)
             case _:
                 self._read_event(message, received)
 
@@ -84,12 +101,6 @@ class _Batch:
                 self.known[case_id] = left
                 self.changed.add(case_id)
 
-    def _case(self, case_id: UUID) -> Case:
-        case = self.known.get(case_id)
-        if case is None:
-            raise TransientError("the case's opening has not been read yet")
-        return case
-
     def _intend(self, intention: Intention | None, received: Received) -> None:
         if intention is not None:
             self.intentions.append((intention, received))
@@ -106,8 +117,8 @@ async def tell(work: Work, policy: Policy) -> Told:
     if not words:
         return Told()
     batch = _Batch(await cases.load(work.connection, _case_ids(words)), policy)
-    for received in words:
-        batch.read(received)
+    for received in batch.undecided(batch.undecided(words)):
+        work.postpone(received, "its case is not here yet: the opening is on the way")
     planned = [
         (intention, delivery, received)
         for intention, received in batch.intentions

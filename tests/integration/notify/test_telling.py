@@ -22,8 +22,8 @@ from contracts.router import (
 )
 from services.notify.handlers.dispatch import Dispatcher
 from services.notify.settings import NotifySettings
-from services.runtime.errors import TransientError
-from tests.integration.notify.stand import MovedClock, Stand, standing
+from services.runtime.work import Work
+from tests.integration.notify.stand import MovedClock, Stand, received, standing
 from tests.unit.notify.story import EMAIL, NIGHT, NOW, PHONE, POLICY, a, contact, customer, opened
 
 CHAT = opened("chat", PHONE)
@@ -165,10 +165,19 @@ async def test_a_due_callback_is_placed_once_per_attempt(notify: Stand) -> None:
     assert await notify.said() == [call]
 
 
-async def test_a_followup_that_is_ahead_of_its_case_is_tried_again(notify: Stand) -> None:
-    with pytest.raises(TransientError):
-        await notify.hear(a(ReminderDue, about="information"))
-    assert await notify.said() == []
+async def test_a_followup_that_is_ahead_of_its_case_waits_and_nobody_with_it(notify: Stand) -> None:
+    early: dict[str, Any] = {"case_id": derived_id("not here")}
+    batch = [
+        received(a(ReminderDue, about="information", **early), "early"),
+        received(a(CallbackDue, **early), "behind it"),
+        received(a(ReminderDue, about="information"), "ahead in the batch only"),
+        received(CHAT, "opening"),
+    ]
+    async with notify.context.pool.acquire() as connection, connection.transaction():
+        work = Work(connection, batch, NOW)
+        await notify.handler(work)
+    assert await notify.states() == ["dropped"], "the one that was ahead in the batch only: its case waits for nothing"
+    assert set(work.postponed) == {id(each) for each in batch[:2]}
 
 
 async def test_options_are_offered_as_choices_and_hostile_words_stay_words(notify: Stand) -> None:
