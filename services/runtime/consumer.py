@@ -46,6 +46,8 @@ class Consumer:
     _marks: dict[Partition, int] = field(default_factory=dict)
     _proven: set[Partition] = field(default_factory=set)
     """Partitions whose next slice surely was read from the mark on."""
+    _adopting: set[Partition] = field(default_factory=set)
+    """Partitions whose marks are just being read."""
     _missed_to: dict[Partition, int] = field(default_factory=dict)
     """Up to where it was told that records are gone: a hole is met at the adoption and by the slice behind it."""
 
@@ -55,10 +57,15 @@ class Consumer:
         return self._marks
 
     async def adopt(self, places: Iterable[Partition]) -> Mapping[Partition, int]:
-        """Read the marks of partitions that are ours now, and return where to read from."""
+        """Read the marks of partitions that are ours now, and return where to read from.
+
+        What is taken away meanwhile is left out: its mark would stand still and seem to miss what another reads.
+        """
+        self._adopting = set(places)
         with needing_postgres():
             async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection, connection.transaction():
-                marks = await offsets.load(connection, places)
+                found = await offsets.load(connection, self._adopting)
+        marks = {place: mark for place, mark in found.items() if place in self._adopting}
         self._marks.update(marks)
         self._proven.difference_update(marks)
         return marks
@@ -85,6 +92,7 @@ class Consumer:
     def forget(self, places: Iterable[Partition]) -> None:
         """Trust nothing about these partitions until they are adopted again."""
         for place in places:
+            self._adopting.discard(place)
             self._marks.pop(place, None)
             self._proven.discard(place)
 

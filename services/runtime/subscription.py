@@ -157,10 +157,9 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         await self._commit_lazily()
 
     async def _adopt(self) -> None:
-        places = frozenset(self._new)
-        marks = await self._consumer.adopt(places)
+        marks = await self._consumer.adopt(self._new)
         await self._miss(marks)
-        self._new -= places
+        self._new -= self._consumer.marks.keys()  # what was taken away and given back meanwhile is still new
         self._seek(marks.items())
 
     async def _miss(self, marks: Mapping[Partition, int]) -> None:

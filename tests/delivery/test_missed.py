@@ -1,13 +1,18 @@
 """What if the brokers delete records before they are read: who notices, and does the rest go on?"""
 
+import asyncio
+from collections.abc import Mapping
+
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from contracts.message import derived_id
 from services.runtime import kafka, missed
+from services.runtime.consumer import Consumer
 from services.runtime.missed import gone, missed_warning
 from services.runtime.records import Partition
-from tests.delivery.conftest import Ground
+from services.runtime.subscription import Subscription
+from tests.delivery.conftest import PARTITIONS, Ground
 from tests.support.floor import NOW, until
 from tests.support.tiny import Notes, a_consumer, consuming, effects, progressed, publish, record_of
 
@@ -67,6 +72,44 @@ async def test_what_was_deleted_is_known_though_nothing_comes_after_it(ground: G
         await until(known)
     (gone,) = await missed.lately(ground.pool, NOW)
     assert gone.records == 20
+
+
+class Rebalanced(Consumer):
+    """Its group is rebalanced once, with the same outcome, while it looks for what was missed."""
+
+    def __init__(self, ground: Ground) -> None:
+        like = a_consumer(ground.pool, Notes())
+        super().__init__(like.processing, like.pool, like.clock, like.open_record, like.log)
+        self.subscription = Subscription(ground.settings, "tiny", ("case.events",), self, like.log)
+        self.parts = [TopicPartition(ground.settings.topic_prefix + PLACE[0], part) for part in range(PARTITIONS)]
+        self.rebalances = 1
+
+    async def miss(self, marks: Mapping[Partition, int], beginnings: Mapping[Partition, int]) -> None:
+        await super().miss(marks, beginnings)
+        if self.rebalances:
+            self.rebalances -= 1
+            await self.subscription.on_partitions_revoked(self.parts)
+            await self.subscription.on_partitions_assigned(self.parts)
+
+
+async def test_a_rebalance_in_the_middle_of_looking_leaves_no_partition_unread(ground: Ground) -> None:
+    await publish_numbers(ground, 1, 1)
+    await read_up_to(ground, 1)
+
+    async def there() -> bool:
+        return (str(CASE), 2) in await effects(ground.pool)
+
+    consumer, stopping = Rebalanced(ground), asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(consumer.subscription.run(stopping))
+        await until(lambda: _answer(consumer.rebalances == 0))
+        await publish_numbers(ground, 2, 2)
+        await until(there)
+        stopping.set()
+
+
+async def _answer(fact: bool) -> bool:
+    return fact
 
 
 def test_only_what_lies_between_the_mark_and_the_beginning_is_gone() -> None:

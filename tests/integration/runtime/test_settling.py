@@ -102,6 +102,24 @@ async def test_a_log_with_holes_goes_on(tiny: Pool) -> None:
     assert await marks(tiny) == {("case.events", 0): 41}
 
 
+async def test_a_partition_that_is_taken_away_while_it_is_adopted_is_not_ours(tiny: Pool) -> None:
+    place = ("case.events", 0)
+    consumer = a_consumer(tiny, Notes())
+    async with (
+        asyncio.timeout(10),
+        asyncio.TaskGroup() as group,
+        tiny.acquire() as holder,
+        holder.transaction(),
+    ):
+        await holder.execute("LOCK TABLE koff")
+        adopting = group.create_task(consumer.adopt([place]))
+        while not await holder.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 - a fact
+            await asyncio.sleep(0.01)
+        consumer.forget([place])
+    assert (adopting.result(), consumer.marks) == ({}, {})
+    assert await consumer.adopt([place]) == {place: 0}
+
+
 async def test_partitions_that_are_not_ours_are_left_alone(tiny: Pool) -> None:
     settled = await a_consumer(tiny, Notes()).settle([slice_of([progressed(CASES[0], 1)])])
     assert (settled.tally.records, settled.seek) == (0, {})
