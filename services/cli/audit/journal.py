@@ -7,6 +7,7 @@ A whole case mostly is one segment; several are put together in ``chains``, what
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +28,8 @@ REPAIR_HEADER = "caseloop_repair"
 """A record with it was said again by an audit's repair; it may stand behind later versions of its case."""
 MARK = 16
 """Bytes of each hash that are kept, to tell a repeat from a second story."""
-KEPT = ("promise_made", "promise_moved", "promise_kept", "promise_breached")
+DATED = ("promise_made", "promise_moved")
+KEPT = (*DATED, "promise_kept", "promise_breached")
 
 _BEFORE_HASH, _AFTER_HASH = b',"hash":"', b'"}'
 _TAIL = len(_BEFORE_HASH) + 64 + len(_AFTER_HASH)
@@ -150,7 +152,8 @@ class Journal:
             self._broken(record, case_id, problem, _ADVICE_HASH)
         segment.marks += mark(claimed)
         segment.last, segment.state = claimed, str(data.get("state"))
-        _promise(segment, record, data)
+        if not _promise(segment, record, data):
+            self._broken(record, case_id, f"version {version}: what it promises has no time", _ADVICE_BROKEN)
 
     def _begin(self, record: Record, data: dict[str, Any], case_id: str, version: int) -> Segment:
         repaired = version > 1 and header(record, REPAIR_HEADER) is not None
@@ -176,11 +179,24 @@ class Journal:
         self._findings.add(Finding(CHECK, where, problem, advice, known, spot))
 
 
-def _promise(segment: Segment, record: Record, data: dict[str, Any]) -> None:
+def _promise(segment: Segment, record: Record, data: dict[str, Any]) -> bool:
+    """Add what the event says of a promise, and tell whether it could be read."""
     if "promise_id" in data:
         kind = (header(record, "ce_type") or "").removeprefix("caseloop.case.").removesuffix(".v1")
+        due_at = str(data.get("due_at", ""))
+        if kind in DATED and not is_moment(due_at):
+            return False
         if kind in KEPT:
-            segment.promises.append((kind, str(data["promise_id"]), str(data.get("due_at", ""))))
+            segment.promises.append((kind, str(data["promise_id"]), due_at))
+    return True
+
+
+def is_moment(text: str) -> bool:
+    """Tell whether this names a moment, whatever somebody wrote there."""
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def holds(value: bytes) -> bool:

@@ -18,7 +18,7 @@ from aiokafka.errors import CorruptRecordException
 
 from services.cli.audit.doors import Door, Place
 from services.cli.audit.findings import Finding, Findings, Spot
-from services.cli.audit.journal import CHECK, Journal, identity
+from services.cli.audit.journal import CHECK, Journal, identity, is_moment
 from services.cli.audit.promises import CLOCK
 from services.cli.audit.runs import Sorter
 from services.cli.audit.snapshots import take_snapshot
@@ -155,7 +155,10 @@ class _Reading:
             step = kind.removeprefix(_CLOCKS).removesuffix(".v1")
             try:
                 data = orjson.loads(record.value or b"")
-                told = (step, str(data["clock_id"]), str(data.get("promise_id", "")), str(data.get("due_at", "")))
+                due_at = str(data.get("due_at", ""))
+                if due_at and not is_moment(due_at):
+                    raise ValueError(due_at)
+                told = (step, str(data["clock_id"]), str(data.get("promise_id", "")), due_at)
                 self.cases.add(identity(data["case_id"]), (CLOCK, record.partition, record.offset, *told))
             except (ValueError, KeyError, TypeError, AttributeError):
                 spot = Spot("followups", record.partition, record.offset)

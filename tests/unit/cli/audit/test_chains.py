@@ -1,5 +1,6 @@
 """Is every gap, repeat, change and disorder of a chain seen, and nothing else, however the journal was read?"""
 
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -12,8 +13,9 @@ from contracts.router import seal, verify_hash
 from contracts.router.event import ZERO_HASH
 from services.cli.audit import journal
 from services.cli.audit.journal import holds
+from services.cli.audit.promises import promises_of
 from services.cli.audit.repairs import TellEvents
-from tests.support.examples import example
+from tests.support.examples import MOMENT, example
 from tests.unit.cli.audit.journals import CASE, Story, changed, record, told, whole
 
 # The folder of temporary runs is only ever added to.
@@ -30,6 +32,17 @@ def test_a_whole_chain_with_repeats_is_right(tmp_path: Path, repeats: list[int])
     assert story.problems == []
     assert (story.events, story.duplicates) == (6 + len(repeats), len(repeats))
     assert (story.chain.last, story.chain.digest) == (6, orjson.loads(values[5])["hash"])
+
+
+@pytest.mark.parametrize("due_at", ["soon", "", "2026-11-02T09:30:00"])
+def test_a_promise_without_a_time_is_named_and_ends_no_audit(tmp_path: Path, due_at: str) -> None:
+    said = record(changed(whole(1)[0], promise_id="p", due_at=due_at), 0)
+    made = replace(said, headers=(("ce_type", b"caseloop.case.promise_made.v1"),))
+
+    story = Story(tmp_path, [made])
+
+    assert promises_of(story.chain, ()).judge(story.findings, MOMENT, over=False) == {}
+    assert "version 1: what it promises has no time" in story.problems
 
 
 @pytest.mark.parametrize("gone", range(5))
