@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -155,15 +155,20 @@ class _Reading:
             step = kind.removeprefix(_CLOCKS).removesuffix(".v1")
             try:
                 data = orjson.loads(record.value or b"")
-                due_at = str(data.get("due_at", ""))
-                if due_at and not is_moment(due_at):
-                    raise ValueError(due_at)
-                told = (step, str(data["clock_id"]), str(data.get("promise_id", "")), due_at)
+                told = (step, str(data["clock_id"]), str(data.get("promise_id", "")), _due_at(data))
                 self.cases.add(identity(data["case_id"]), (CLOCK, record.partition, record.offset, *told))
             except (ValueError, KeyError, TypeError, AttributeError):
                 spot = Spot("followups", record.partition, record.offset)
                 advice = "only followup may write here"
                 self.findings.add(Finding(CLOCK, str(spot), "not a step of a clock", advice, spot=spot))
+
+
+def _due_at(data: dict[str, Any]) -> str:
+    """Return towards which moment a clock runs, empty when towards none; ``ValueError`` when that is no moment."""
+    text = str(data.get("due_at", ""))
+    if text and not is_moment(text):
+        raise ValueError(text)
+    return text
 
 
 def plain(record: Record, prefix: str) -> Plain:

@@ -1,6 +1,7 @@
 """Is one changed byte or lost row found among whole cases on real topics and tables?"""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -108,3 +109,29 @@ async def test_an_overdue_timer_and_a_wait_without_one_are_found(
     assert "should have fired" in found["timer", str(ledger.case_id(0))]
     assert "it has no timer" in found["timer", str(ledger.case_id(1))]
     assert len(found) == 2
+
+
+DELIVERY = """
+INSERT INTO deliveries (delivery_id, case_id, purpose, template, channel, recipient, body, state, due_at, expires_at,
+    cause_id, cause_type, created_at, changed_at)
+VALUES ($1, $1, 'milestone', 'milestone', 'sms', '+8613800005678', '', $2, $3, now(), 'c-1', 'c', now(), now())
+"""
+
+
+async def test_a_message_that_waits_beyond_its_time_is_found(
+    where: Where, capsys: pytest.CaptureFixture[str], fill: Fill
+) -> None:
+    ledger = await fill()
+    now = datetime.now(UTC)
+    async with schema(find(where).postgres, "notify") as notify:
+        given = [("queued", now - timedelta(hours=1)), ("unknown", None), ("sending", now), ("sent", None)]
+        for number, (state, due_at) in enumerate(given):
+            await notify.execute(DELIVERY, ledger.case_id(number), state, due_at)
+
+    told = await audited(where, capsys)
+
+    found = {each["case_id"]: (each["check"], each["problem"]) for each in told["findings"]}
+    assert found.keys() == {str(ledger.case_id(number)) for number in (0, 1)}
+    assert {check for check, _ in found.values()} == {"delivery"}
+    assert "should have gone on" in found[str(ledger.case_id(0))][1]
+    assert "nobody knows" in found[str(ledger.case_id(1))][1]
