@@ -16,7 +16,7 @@ from contracts.values import Cause
 from services.router.domain.agents import Agent, burden
 from services.router.domain.case import Case
 from services.router.domain.journal import SYSTEM, Occasion
-from services.router.domain.matching import Match, match
+from services.router.domain.matching import Match, Waiting, match
 from services.router.domain.offering import Pick, give, release, reprioritise
 from services.router.handlers.book import Book
 from services.router.storage import agents as agents_table
@@ -40,7 +40,7 @@ class Round:
     said: Sequence[Outgoing]
     matched: int
     again: frozenset[str]
-    """Queues to look at once more: another replica had them, or something changed under the round's hands."""
+    """Queues to look at at once: another replica had them, or something changed under the round's hands."""
     deeper: bool
     """A queue was longer than the look, and somebody was still free."""
     more: bool = False
@@ -63,11 +63,11 @@ async def match_queues(
     waiting = await queues.waiting(connection, mine, now, policy.routing, look) if free else []
     if not waiting:
         return Round((), 0, frozenset(asked - mine), deeper=False)
-    matches = match([each.waiting for each in waiting], everybody, now, policy.routing)
+    matches, found = await _matched(connection, now, policy, [each.waiting for each in waiting], everybody)
     traces = {each.waiting.case_id: each.traceparent for each in waiting}
-    book, lost = await _given(connection, now, policy, matches, traces)
+    book, lost = await _given(connection, Book(policy, now, found), matches, traces)
     said = await book.save(connection)
-    again = (asked - mine) | {each.waiting.department for each in lost}
+    again = (asked - mine) | {each.waiting.department for each in lost if each.waiting.case_id in found}
     deeper = not matches and len(waiting) >= limit
     return Round(said, len(matches) - len(lost), frozenset(again), deeper=deeper, more=len(waiting) >= look)
 
@@ -79,16 +79,36 @@ def _places(agent: Agent) -> int:
     return max(0, agent.profile.capacity.total - sum(agent.load.values()))
 
 
-async def _given(
+async def _matched(
     connection: Connection,
     now: datetime,
     policy: Policy,
+    waiting: Sequence[Waiting],
+    everybody: Sequence[Agent],
+) -> tuple[Sequence[Match], dict[UUID, Case]]:
+    """Choose and lock; what somebody else has locked is left out, and its agents are given a second choice.
+
+    To wait for it would hold up every queue of the round.
+    """
+    matches = match(waiting, everybody, now, policy.routing)
+    chosen = {each.waiting.case_id for each in matches}
+    found = await cases_table.load_free(connection, chosen)
+    locked = chosen - found.keys()
+    if locked:
+        free = [each for each in waiting if each.case_id not in locked]
+        matches = match(free, everybody, now, policy.routing)
+        found |= await cases_table.load_free(connection, {each.waiting.case_id for each in matches} - found.keys())
+    return matches, found
+
+
+async def _given(
+    connection: Connection,
+    book: Book,
     matches: Sequence[Match],
     traces: dict[UUID, str | None],
 ) -> tuple[Book, list[Match]]:
-    """Lock what was chosen, check that it is still so, and give the cases to the agents."""
-    found = await cases_table.load(connection, [each.waiting.case_id for each in matches])
-    book = Book(policy, now, found)
+    """Check under the locks that what was chosen is still so, and give the cases to the agents."""
+    now, policy, found = book.now, book.policy, book.loaded
     await book.lock_agents(connection, {each.agent_id for each in matches})
     lost: list[Match] = []
     for each in matches:
@@ -121,7 +141,7 @@ async def sweep(connection: Connection, now: datetime, policy: Policy) -> list[O
     idle = await queues.idle(connection, now, policy.routing, SWEEP_MAX)
     if not moved and not idle:
         return []
-    book = Book(policy, now, await cases_table.load(connection, {*moved, *idle}))
+    book = Book(policy, now, await cases_table.load_free(connection, {*moved, *idle}))
     for case in list(book.cases.values()):
         cause = to_itself(SWEEP, case, now, None)
         occasion = Occasion(cause.cause, cause.message_id, SYSTEM, now, policy)

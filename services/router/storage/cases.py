@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 import orjson
+from asyncpg import Record
 
 from contracts.policy import Policy
 from services.router.domain.agents import burden
@@ -17,6 +18,10 @@ from services.runtime.errors import TransientError
 LOAD = """
 -- cases.load: these cases, locked in one order whoever asks
 SELECT case_id, body FROM cases WHERE case_id = ANY ($1::uuid[]) ORDER BY case_id FOR UPDATE
+"""
+LOAD_FREE = """
+-- cases.load_free: those of these cases that nobody else has locked, now locked
+SELECT case_id, body FROM cases WHERE case_id = ANY ($1::uuid[]) ORDER BY case_id FOR UPDATE SKIP LOCKED
 """
 LOAD_WITH_HELD = """
 -- cases.load_with_held: these cases and those that these agents hold, locked in one order whoever asks
@@ -104,6 +109,16 @@ async def load(connection: Connection, case_ids: Iterable[UUID], held_by: Sequen
         rows = await connection.fetch(LOAD, wanted)
     else:
         return {}
+    return _cases(rows)
+
+
+async def load_free(connection: Connection, case_ids: Iterable[UUID]) -> dict[UUID, Case]:
+    """Return those of these cases that nobody else has locked, locked until the end of the transaction."""
+    wanted = list(case_ids)
+    return _cases(await connection.fetch(LOAD_FREE, wanted)) if wanted else {}
+
+
+def _cases(rows: Iterable[Record]) -> dict[UUID, Case]:
     cases = (bodies.read(row["case_id"], row["body"]) for row in rows)
     return {case.case_id: case for case in cases}
 
