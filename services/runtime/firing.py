@@ -19,6 +19,7 @@ from services.runtime.logs import Log
 from services.runtime.pieces import BusyError, Claimed, Entry, Park, Piece, halves
 from services.runtime.processing import Processing
 from services.runtime.records import Record
+from services.runtime.refusal import Unreadable
 from services.runtime.timers import Firing, TimerVoidError
 from services.runtime.work import TIMER_TYPE_PREFIX, TIMERS_TOPIC, Received, TimerFired
 
@@ -108,27 +109,28 @@ async def fire_due(processing: Processing, pool: Pool, log: Log) -> float:
     return 0.0
 
 
-def open_timer(record: Record, source: str) -> Received:
+def open_timer(record: Record, source: str) -> Received | Unreadable:
     """Return the fired timer that was parked in this record."""
-    members = json.loads(record.value or b"")
-    return _received(
-        TimerFired(
+    try:
+        members = json.loads(record.value or b"")
+        fired = TimerFired(
             members["kind"],
             members["key"],
             members["payload"],
             datetime.fromisoformat(members["due_at"]),
             UUID(members["timer_id"]),
             members["generation"],
-        ),
-        source,
-    )
+        )
+    except (ValueError, KeyError, TypeError):
+        return Unreadable("invalid_data", "the parked timer is none: its row was changed by another hand")
+    return _received(fired, source)
 
 
 def _entry(timer: TimerFired, source: str) -> Entry:
     members = {
         "kind": timer.kind,
         "key": timer.key,
-        "payload": dict(timer.payload),
+        "payload": timer.payload,
         "due_at": timer.due_at.astimezone(UTC).isoformat(),
         "timer_id": str(timer.timer_id),
         "generation": timer.generation,

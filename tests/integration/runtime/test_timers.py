@@ -162,6 +162,34 @@ async def test_a_parked_timer_that_is_cancelled_or_moved_is_void(tiny: Pool, cha
     assert [status for status, _, _ in await lot(tiny)] == ["discarded"]
 
 
+@pytest.mark.parametrize("spoilt", ["no JSON", "[]", "{}", "\\xff"])
+async def test_a_parked_timer_that_cannot_be_read_is_dead_and_holds_nobody_up(tiny: Pool, spoilt: str) -> None:
+    clock, notes = SettableClock(), Notes({1: ValueError, 2: ValueError})
+    consumer = a_consumer(tiny, notes, clock)
+    await schedule(tiny, timer(1), timer(2))
+    await fire(consumer.processing)
+    await tiny.execute("UPDATE parked SET record_value = $1 WHERE record_key = 'key-1'", spoilt.encode("latin-1"))
+
+    notes.failures.clear()
+    clock.pass_by(60)
+    await retry_due(consumer.processing, tiny, consumer.open_record, consumer.keep)
+
+    assert sorted((status, reason) for status, reason, _ in await lot(tiny)) == [
+        ("dead", "invalid_data"),
+        ("retried", "handler_failed"),
+    ]
+    assert await fired(tiny) == [2]
+
+
+async def test_a_stored_timer_with_nonsense_holds_nobody_up(tiny: Pool) -> None:
+    processing = a_processing(tiny, Notes())
+    await schedule(tiny, timer(1), timer(2))
+    await tiny.execute("UPDATE timers SET payload = '[7]' WHERE key = 'key-1'")
+    await fire(processing)
+    assert await fired(tiny) == [2]
+    assert [status for status, _, _ in await lot(tiny)] == ["retry"]
+
+
 async def test_two_replicas_fire_each_timer_once(tiny: Pool) -> None:
     await schedule(tiny, *(timer(number) for number in range(300)))
     replicas = [a_processing(tiny, Notes()) for _ in range(3)]
