@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, assert_never
 
+import asyncpg
+
 from services.cli.audit import saying
 from services.cli.audit.findings import Finding
 from services.cli.audit.repairs import PublishAgain, Repair, SetTimer, TellContact, TellEvents, TellSnapshot
 from services.cli.connection import Connection
+from services.cli.failures import CommandError
 from services.cli.schemas import schema
 from services.runtime import outbox
 from services.runtime.database import Connection as Tables
@@ -57,10 +60,20 @@ async def repair_all(
         if not act:
             outcome = "would"
         else:
-            refusal = await _repair(connection, finding, repair, now)
+            refusal = await _tried(connection, finding, repair, now)
             outcome = "done" if refusal is None else f"not done, {refusal}"
         done.append(Repaired(finding.where, words, outcome))
     return done
+
+
+async def _tried(connection: Connection, finding: Finding, repair: Repair, now: datetime) -> str | None:
+    """Do it and return ``None``, or why it cannot be done: spoilt data keep no other repair from being done."""
+    try:
+        return await _repair(connection, finding, repair, now)
+    except CommandError as problem:
+        return str(problem)
+    except (ValueError, LookupError, TypeError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+        return f"what it needs cannot be read ({type(problem).__name__})"
 
 
 def _once(findings: Sequence[Finding]) -> Iterator[tuple[Finding, Repair]]:

@@ -1,9 +1,13 @@
 """Is what was lost said again, by whom it belongs to, and kept; and what cannot be, left alone?"""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pytest
 
+from services.cli.audit.findings import Finding
+from services.cli.audit.repairing import repair_all
+from services.cli.audit.repairs import SetTimer, TellEvents
 from services.cli.connection import Where, find
 from services.cli.schemas import schema
 from tests.integration.cli.ledgers import Fill, Spoil, an_event, audited, kept, relay, settled
@@ -127,3 +131,21 @@ async def test_a_contact_that_led_to_nothing_is_said_again(
     assert [found["check"] for found in told["findings"]] == ["contact"]
     assert await relay(where, "intake") == 1
     assert len(await kept(where, "intake")) == 1
+
+
+async def test_a_repair_that_spoilt_data_make_impossible_keeps_no_other_from_being_done(
+    where: Where, fill: Fill
+) -> None:
+    ledger = await fill()
+    impossible = [
+        SetTimer("router", "offer_expires", ledger.case_id(1), ledger.case_id(1), "soon"),
+        TellEvents(ledger.case_id(1), 2, 2**40),
+    ]
+    possible = SetTimer("followup", "case_wake", ledger.case_id(19), ledger.case_id(19))
+    findings = [Finding("timer", "here", "lost", repair=repair) for repair in (*impossible, possible)]
+
+    done = await repair_all(find(where), findings, datetime.now(UTC), act=True)
+
+    assert [each.outcome.partition(",")[0] for each in done] == ["not done", "not done", "done"]
+    assert await kept(where, "router") == []
+    assert len(await kept(where, "followup")) == 1
