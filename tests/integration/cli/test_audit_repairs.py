@@ -7,7 +7,7 @@ import pytest
 
 from services.cli.audit.findings import Finding
 from services.cli.audit.repairing import repair_all
-from services.cli.audit.repairs import SetTimer, TellEvents
+from services.cli.audit.repairs import Repair, SetTimer, TellEvents
 from services.cli.connection import Where, find
 from services.cli.schemas import schema
 from tests.integration.cli.ledgers import Fill, Spoil, an_event, audited, kept, relay, settled
@@ -137,7 +137,7 @@ async def test_a_repair_that_spoilt_data_make_impossible_keeps_no_other_from_bei
     where: Where, fill: Fill
 ) -> None:
     ledger = await fill()
-    impossible = [
+    impossible: list[Repair] = [
         SetTimer("router", "offer_expires", ledger.case_id(1), ledger.case_id(1), "soon"),
         TellEvents(ledger.case_id(1), 2, 2**40),
     ]
