@@ -5,6 +5,7 @@ What is kept needs no care, neither after a rollback nor when another replica wr
 body in the database has the very hash of the body that it was read from or written to.
 """
 
+from collections import OrderedDict
 from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
@@ -32,7 +33,7 @@ class RecentCases:
 
     def __init__(self, kept_max: int = KEPT_MAX) -> None:
         """Begin with none."""
-        self._cases: dict[UUID, Known] = {}
+        self._cases: OrderedDict[UUID, Known] = OrderedDict()
         self._kept_max = kept_max
 
     def known(self, case_id: UUID) -> Known:
@@ -44,4 +45,4 @@ class RecentCases:
         self._cases.pop(state.case_id, None)
         self._cases[state.case_id] = Known(sha256(body).digest(), state)
         if len(self._cases) > self._kept_max:
-            del self._cases[next(iter(self._cases))]
+            self._cases.popitem(last=False)

@@ -16,6 +16,8 @@ from tests.support.history.model import Sent
 SOURCE = "tests/driver"
 BROKEN = "The app shows error code ERR-500 and a white page after login, it is broken since this morning"
 QUIET_SECONDS = 0.2
+CAPACITY = 1000
+"""How many cases one agent of a driver holds: the most that a profile may say."""
 _BY = {"kind": "agent", "id": "bench-agent"}
 
 
@@ -125,7 +127,7 @@ class Driver:
         for department in departments:
             for each in range(number):
                 agent = f"bench-{department}-{each}"
-                capacity = dict.fromkeys(("total", "phone", "chat", "email", "social", "sms"), 1000)
+                capacity = dict.fromkeys(("total", "phone", "chat", "email", "social", "sms"), CAPACITY)
                 profile = {
                     "agent_id": agent,
                     "number": f"{each:04}",

@@ -4,6 +4,7 @@ A process that saved a case mostly loads it next. The cache answers only when th
 read or written before: whatever another replica did, or a rollback undid, is read as if there were no cache.
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import NamedTuple
 from uuid import UUID
@@ -54,8 +55,8 @@ class _Kept(NamedTuple):
     """The JSON of the lasting fields, once the case was written here."""
 
 
-_known: dict[UUID, _Kept] = {}
-"""The last body of each case that was seen here, the longest unseen first."""
+_known: OrderedDict[UUID, _Kept] = OrderedDict()
+"""The last body of each case that was seen here, the longest unseen first (a dict is slow to give up its first)."""
 
 
 def write(case: Case) -> bytes:
@@ -106,5 +107,5 @@ def _keep(case_id: UUID, kept: _Kept) -> None:
     if len(kept.body) > BYTES_MAX:
         return
     if len(_known) >= CASES_MAX:
-        del _known[next(iter(_known))]
+        _known.popitem(last=False)
     _known[case_id] = kept
