@@ -158,7 +158,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
     async def _adopt(self) -> None:
         marks = await self._consumer.adopt(self._new)
-        await self._miss(marks)
+        with suppress(TransientError):  # one leader that is away says nothing of its log, and all others can be read
+            await self._miss(marks)
         self._new -= self._consumer.marks.keys()  # what was taken away and given back meanwhile is still new
         self._seek(marks.items())
 

@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from contracts.message import derived_id
 from services.runtime import kafka, missed
 from services.runtime.consumer import Consumer
+from services.runtime.errors import TransientError
 from services.runtime.missed import gone, missed_warning
 from services.runtime.records import Partition
 from services.runtime.subscription import Subscription
@@ -74,13 +75,27 @@ async def test_what_was_deleted_is_known_though_nothing_comes_after_it(ground: G
     assert gone.records == 20
 
 
-class Rebalanced(Consumer):
-    """Its group is rebalanced once, with the same outcome, while it looks for what was missed."""
+class Disturbed(Consumer):
+    """A consumer that a test disturbs while it looks for what was missed."""
 
     def __init__(self, ground: Ground) -> None:
         like = a_consumer(ground.pool, Notes())
         super().__init__(like.processing, like.pool, like.clock, like.open_record, like.log)
         self.subscription = Subscription(ground.settings, "tiny", ("case.events",), self, like.log)
+
+
+class Unanswered(Disturbed):
+    """The leader of some partition is away: nobody says where its log begins."""
+
+    async def miss(self, marks: Mapping[Partition, int], beginnings: Mapping[Partition, int]) -> None:
+        raise TransientError(f"no answer about {len(marks)} of {len(beginnings)}")
+
+
+class Rebalanced(Disturbed):
+    """Its group is rebalanced once, with the same outcome, while it looks for what was missed."""
+
+    def __init__(self, ground: Ground) -> None:
+        super().__init__(ground)
         self.parts = [TopicPartition(ground.settings.topic_prefix + PLACE[0], part) for part in range(PARTITIONS)]
         self.rebalances = 1
 
@@ -90,6 +105,21 @@ class Rebalanced(Consumer):
             self.rebalances -= 1
             await self.subscription.on_partitions_revoked(self.parts)
             await self.subscription.on_partitions_assigned(self.parts)
+
+
+async def test_what_can_be_read_is_read_though_nobody_says_what_was_deleted(ground: Ground) -> None:
+    await publish_numbers(ground, 1, 1)
+    await read_up_to(ground, 1)
+    await publish_numbers(ground, 2, 2)
+
+    async def there() -> bool:
+        return (str(CASE), 2) in await effects(ground.pool)
+
+    stopping = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(Unanswered(ground).subscription.run(stopping))
+        await until(there)
+        stopping.set()
 
 
 async def test_a_rebalance_in_the_middle_of_looking_leaves_no_partition_unread(ground: Ground) -> None:
