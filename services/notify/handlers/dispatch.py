@@ -11,7 +11,7 @@ from functools import partial
 
 from services.notify import metrics
 from services.notify.domain.outcomes import Accepted, Outcome, Postponed, Refused, Untouched
-from services.notify.handlers.recording import record
+from services.notify.handlers.recording import record, request_of
 from services.notify.senders.http import HttpSender, open_sender
 from services.notify.settings import NotifySettings
 from services.notify.storage import leases
@@ -108,7 +108,7 @@ class Dispatcher:
         if lease.was == "queued" and lease.expires_at <= now:
             return Refused("expired")
         if lease.request is not None:
-            return Accepted(None)
+            return Refused("unreadable") if request_of(lease) is None else Accepted(None)
         if self.context.stopping.is_set() or now + self._longest_call > lease.lease_until:
             return Untouched()
         if self.sender is None:

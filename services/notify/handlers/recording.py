@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from pydantic import ValidationError
+
 from contracts.message import derived_id
 from contracts.notify import OutboundMessageRequested
 from contracts.policy import Policy
@@ -48,11 +50,21 @@ async def record(
     return said + await catch_up(connection, provider, sent, now, policy)
 
 
+def request_of(lease: Lease) -> OutboundMessageRequested | None:
+    """Return the deferred message for a gateway, or nothing when another hand than ours left none in its row."""
+    try:
+        return OutboundMessageRequested.model_validate(lease.request, strict=False)
+    except ValidationError:
+        return None
+
+
 def _handed_over(lease: Lease, step: Step, cause: Received) -> list[Outgoing]:
     """Return a deferred message for a gateway whose time has come."""
     if step.news != "sent" or lease.request is None:
         return []
-    request = OutboundMessageRequested.model_validate(lease.request, strict=False)
+    request = request_of(lease)
+    if request is None:
+        return []
     return [Outgoing(request, derived_id(lease.delivery_id, "outbound"), cause)]
 
 

@@ -124,6 +124,21 @@ async def test_a_pause_that_the_sms_provider_asked_for_holds_up_no_email(postgre
         stand.context.stopping.set()
 
 
+async def test_a_deferred_message_that_cannot_be_read_fails_and_the_others_go_out(postgres_database: str) -> None:
+    clock = MovedClock(NIGHT)
+    messages = POLICY.messages.model_copy(update={"quiet_channels": ("sms", "email")})
+    quiet = POLICY.model_copy(update={"messages": messages})
+    async with standing(postgres_database, policy=quiet, clock=clock) as stand:
+        await stand.hear(opened("email", EMAIL), CLOSED.model_copy(update={"occurred_at": NIGHT}))
+        other = {"occurred_at": NIGHT, "case_id": derived_id("another")}
+        await stand.hear(opened("email", EMAIL).model_copy(update=other), CLOSED.model_copy(update=other))
+        await stand.context.pool.execute("UPDATE deliveries SET request = '[]' WHERE case_id = $1", other["case_id"])
+        clock.at = NIGHT + timedelta(hours=6, seconds=1)
+        async with stand.dispatching():
+            await stand.until_states("failed", "sent", "sent")
+        assert (await stand.names()).count("failed") == 1
+
+
 async def test_a_reopened_case_withdraws_its_survey(postgres_database: str) -> None:
     clock = MovedClock(NIGHT)
     async with standing(postgres_database, policy=POLICY, clock=clock) as stand:
