@@ -30,6 +30,7 @@ Event = Literal[
     "log_restarted",
     "records_missed",
     "case_unreadable",
+    "agent_unreadable",
 ]
 
 

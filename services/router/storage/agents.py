@@ -5,11 +5,13 @@ from functools import lru_cache
 from typing import Final
 
 from asyncpg import Record
+from pydantic import ValidationError
 
 from contracts.channel import AgentProfileSet
 from contracts.values import Channel
 from services.router.domain.agents import Agent
 from services.runtime.database import Connection
+from services.runtime.errors import CaseloopError
 
 CHANNELS: Final[tuple[Channel, ...]] = ("phone", "chat", "email", "social", "sms")
 
@@ -25,7 +27,7 @@ WHERE profile IS NOT NULL ORDER BY agent_id
 """
 PROFILES = """
 -- agents.profiles: who are these agents?
-SELECT profile FROM agents WHERE agent_id = ANY ($1::text[]) AND profile IS NOT NULL
+SELECT agent_id, profile FROM agents WHERE agent_id = ANY ($1::text[]) AND profile IS NOT NULL
 """
 SAVE = """
 -- agents.save: agents as they are now
@@ -43,6 +45,21 @@ ON CONFLICT (agent_id) DO UPDATE SET
 """
 
 
+SET_ASIDE = """
+-- agents.set_aside: an agent whose profile cannot be read has none, and is asked for nothing until one is set anew
+UPDATE agents SET profile = NULL, version = version + 1 WHERE agent_id = $1
+"""
+
+
+class UnreadableAgentError(CaseloopError):
+    """A stored profile that is none: the row was changed by another hand than the router's."""
+
+    def __init__(self, agent_id: str) -> None:
+        """Name the agent, and no word of the profile."""
+        super().__init__(f"the stored profile of agent {agent_id} cannot be read: set it anew")
+        self.agent_id = agent_id
+
+
 async def lock(connection: Connection, agent_ids: Iterable[str]) -> dict[str, Agent]:
     """Return these agents, locked until the end of the transaction; unknown ones are left out."""
     rows = await connection.fetch(LOCK, sorted(agent_ids))
@@ -57,8 +74,13 @@ async def everybody(connection: Connection) -> list[Agent]:
 async def profiles(connection: Connection, agent_ids: Iterable[str]) -> dict[str, AgentProfileSet]:
     """Return the profiles of these agents."""
     rows = await connection.fetch(PROFILES, sorted(agent_ids))
-    known = (_profile(row["profile"]) for row in rows)
+    known = (_read(row["agent_id"], row["profile"]) for row in rows)
     return {profile.agent_id: profile for profile in known}
+
+
+async def set_aside(connection: Connection, agent_id: str) -> None:
+    """Take away a profile that cannot be read."""
+    await connection.execute(SET_ASIDE, agent_id)
 
 
 async def save(connection: Connection, changed: Sequence[Agent]) -> None:
@@ -82,11 +104,18 @@ def _agent(row: Record) -> Agent:
     profile = row["profile"]
     return Agent(
         agent_id=row["agent_id"],
-        profile=None if profile is None else _profile(profile),
+        profile=None if profile is None else _read(row["agent_id"], profile),
         presence=row["presence"],
         idle_since=row["idle_since"],
         load={channel: row[channel] for channel in CHANNELS},
     )
+
+
+def _read(agent_id: str, value: bytes) -> AgentProfileSet:
+    try:
+        return _profile(value)
+    except ValidationError:
+        raise UnreadableAgentError(agent_id) from None
 
 
 @lru_cache(maxsize=8192)

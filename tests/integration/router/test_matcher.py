@@ -98,6 +98,20 @@ async def test_a_sweep_goes_round_a_case_that_cannot_be_read(router: Router) -> 
         await until(router, "second", lambda case: case.version > held)
 
 
+async def test_a_round_goes_round_an_agent_whose_profile_cannot_be_read_until_it_is_set_anew(router: Router) -> None:
+    for agent_id in ("a-1", "a-2"):
+        await router.tell(a_profile(agent_id, auto_accept=True), presence(agent_id, "available"))
+    await router.pool.execute("UPDATE agents SET profile = '\\x00' WHERE agent_id = 'a-1'")
+    await router.tell(words(demands=(proposed(),)))
+    async with running(router, Bell()):
+        await assigned(router, "first")
+    assert (await router.case(case_id_of("first"))).agent_id == "a-2"
+
+    await router.tell(a_profile("a-1", auto_accept=True), presence("a-2", "offline"))
+    async with running(router, Bell()):
+        await until(router, "first", lambda case: case.agent_id == "a-1")
+
+
 async def test_what_a_round_says_stands_in_the_outbox_and_wakes_the_relay(router: Router) -> None:
     bell = Bell()
     async with running(router, bell) as context:
