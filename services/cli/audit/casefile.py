@@ -67,10 +67,13 @@ def case_file(case_id: UUID, facts: Sequence[Fact], stored: Stored | None, *, fr
     return file
 
 
-def judge(file: CaseFile, timers: Collection[UUID], now: datetime, *, whole: bool) -> None:
-    """Compare what the file holds; ``whole`` says that all that was ever said of the case has been read."""
+def judge(file: CaseFile, timers: Collection[UUID], now: datetime, *, whole: bool, all_clocks: bool = True) -> None:
+    """Compare what the file holds; ``whole`` says that all that was ever said of the case has been read.
+
+    ``all_clocks`` says the same of its clocks, of which is told on a topic that is not kept for ever.
+    """
     over = file.chain is not None and is_over(file.chain)
-    file.ends = Counter(file.promises.judge(file.doubts, now, over=over))
+    file.ends = Counter(file.promises.judge(file.doubts, now, over=over, all_clocks=all_clocks))
     for service, timer_id in file.timers:
         if timer_id not in timers:
             _timer(file, service, timer_id)

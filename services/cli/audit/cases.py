@@ -35,6 +35,8 @@ class Cases:
     findings: Findings
     from_start: bool
     """Everything that was ever said has been read."""
+    all_clocks: bool
+    """And so has everything that followup ever told of clocks."""
     progress: Callable[[int], None]
     cases: int = 0
     duplicates: int = 0
@@ -93,7 +95,7 @@ class Cases:
     async def _judge(self, files: list[CaseFile], batch: dict[UUID, list[Fact]], timers: dict[str, Connection]) -> None:
         set_ = await timers_of(files, timers)
         for file in files:
-            judge(file, set_, self.now, whole=self.from_start)
+            judge(file, set_, self.now, whole=self.from_start, all_clocks=self.all_clocks)
             if not file.doubts.total:
                 self.conclude(file)
             elif len(self.doubtful) < DOUBTS_MAX:

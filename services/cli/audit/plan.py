@@ -69,8 +69,16 @@ class Plan:
     @property
     def from_start(self) -> bool:
         """Whether the whole journal is read, and it is whole."""
-        journal = [offset for (topic, _), offset in self.begins.items() if topic == "case.events"]
-        return self.scope.since is None and not any(journal)
+        return self._is_whole("case.events")
+
+    @property
+    def all_clocks(self) -> bool:
+        """Whether all is read that followup ever told of clocks."""
+        return self._is_whole("followups")
+
+    def _is_whole(self, topic: str) -> bool:
+        begins = [offset for (name, _), offset in self.begins.items() if name == topic]
+        return self.scope.since is None and not any(begins)
 
     @property
     def stretches(self) -> list[Stretch]:

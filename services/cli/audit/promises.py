@@ -34,6 +34,8 @@ class Promises:
     ends: dict[str, str] = field(default_factory=dict)
     clocks: set[str] = field(default_factory=set)
     """Promises whose clock has started and not ended."""
+    seen: set[str] = field(default_factory=set)
+    """Promises of whose clock followup told anything."""
     running: dict[str, str] = field(default_factory=dict)
     """Clocks that run towards a moment: their timer must be set."""
 
@@ -55,6 +57,7 @@ class Promises:
             self._take_promised(step, promise_id, due_at)
 
     def _take_promised(self, step: str, promise_id: str, due_at: str) -> None:
+        self.seen.add(promise_id)
         if step in _CLOCK_ENDED:
             self.clocks.discard(promise_id)
             if not self._was_moved(promise_id, due_at):
@@ -69,11 +72,17 @@ class Promises:
         due = self.due.get(promise_id)
         return due is not None and bool(due_at) and datetime.fromisoformat(due_at) < due
 
-    def judge(self, findings: Findings, now: datetime, *, over: bool) -> dict[str, int]:
-        """Add what does not hold and return how many promises have which end; ``over`` says that the case has ended."""
+    def judge(self, findings: Findings, now: datetime, *, over: bool, all_clocks: bool = True) -> dict[str, int]:
+        """Add what does not hold and return how many promises have which end.
+
+        ``over`` says that the case has ended, ``all_clocks`` that all that followup ever told of clocks has been read:
+        it is kept for a month, and a promise may have been made before.
+        """
         counts: dict[str, int] = {}
         for promise_id, due_at in self.due.items():
             ending = self._ending(promise_id, over=over)
+            if ending == "lost" and not all_clocks and promise_id not in self.seen:
+                ending = "running"
             counts[ending] = counts.get(ending, 0) + 1
             where = f"case {self.case_id} promise {promise_id}"
             if ending == "lost":

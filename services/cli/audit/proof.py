@@ -68,7 +68,8 @@ async def _read_and_judge(proof: Proof, plan: Plan, telling: Telling, folder: Pa
     await _channel_events(proof, plan, parts, folder)
     await _contacts(findings, plan, parts, folder)
     telling.begin("looking at each case", 0)
-    cases = Cases(connection.postgres, folder, plan.scope.now, findings, plan.from_start, telling.advance)
+    whole = plan.from_start, plan.all_clocks
+    cases = Cases(connection.postgres, folder, plan.scope.now, findings, *whole, telling.advance)
     await cases.go_through([run for part in parts for run in part.case_runs])
     telling.begin("looking again where things were on their way", 0)
     await look_again(cases, plan)

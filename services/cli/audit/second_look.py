@@ -31,7 +31,7 @@ async def look_again(cases: Cases, plan: Plan) -> None:
         row, to_be_told = stored.get(case_id, (None, False))
         file = case_file(case_id, [*cases.doubtful[case_id], *facts], row, from_start=cases.from_start)
         file.seen, file.to_be_told = before.seen, to_be_told
-        judge(file, timers, cases.now, whole=cases.from_start)
+        judge(file, timers, cases.now, whole=cases.from_start, all_clocks=cases.all_clocks)
         cases.conclude(file)
 
 

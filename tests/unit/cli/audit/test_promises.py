@@ -15,14 +15,15 @@ DUE = (MOMENT + timedelta(hours=1)).isoformat()
 LATER = (MOMENT + timedelta(hours=2)).isoformat()
 
 
-def _judged(*said: Said, minutes: int = 0, over: bool = False) -> tuple[dict[str, int], int]:
+def _judged(*said: Said, minutes: int = 0, over: bool = False, all_clocks: bool = True) -> tuple[dict[str, int], int]:
     promises, findings = Promises(derived_id("case")), Findings()
     for kind, due_at in said:
         if kind.startswith("promise_"):
             promises.take_event(kind, PROMISE, due_at)
         else:
             promises.take_clock(kind, CLOCK, PROMISE, due_at)
-    return promises.judge(findings, MOMENT + timedelta(minutes=minutes), over=over), findings.total
+    now = MOMENT + timedelta(minutes=minutes)
+    return promises.judge(findings, now, over=over, all_clocks=all_clocks), findings.total
 
 
 def test_a_promise_with_a_clock_is_right_until_its_time_has_passed() -> None:
@@ -33,6 +34,12 @@ def test_a_promise_with_a_clock_is_right_until_its_time_has_passed() -> None:
 def test_a_promise_without_an_end_and_without_a_clock_is_found() -> None:
     assert _judged(("promise_made", DUE)) == ({"lost": 1}, 1)
     assert _judged(("promise_made", DUE), ("started", DUE), ("cancelled", "")) == ({"lost": 1}, 1)
+
+
+def test_a_clock_that_started_before_what_is_kept_is_not_missed_before_its_time_has_passed() -> None:
+    assert _judged(("promise_made", DUE), all_clocks=False) == ({"running": 1}, 0)
+    assert _judged(("promise_made", DUE), minutes=70, all_clocks=False) == ({"running": 1}, 1)
+    assert _judged(("promise_made", DUE), ("started", DUE), ("cancelled", ""), all_clocks=False) == ({"lost": 1}, 1)
 
 
 @pytest.mark.parametrize(
