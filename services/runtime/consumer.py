@@ -48,6 +48,8 @@ class Consumer:
     """Partitions whose next slice surely was read from the mark on."""
     _adopting: set[Partition] = field(default_factory=set)
     """Partitions whose marks are just being read."""
+    _asked: dict[Partition, int] = field(default_factory=dict)
+    """The marks as they were when it was asked last which of them stand."""
     _missed_to: dict[Partition, int] = field(default_factory=dict)
     """Up to where it was told that records are gone: a hole is met at the adoption and by the slice behind it."""
 
@@ -84,6 +86,15 @@ class Consumer:
                 self._missed_to[topic, partition] = beginning
                 metrics.MISSED.labels(topic).inc(beginning - known)
                 self.log.error("records_missed", topic=topic, partition=partition, first=first, beginning=beginning)
+
+    def standing(self) -> Mapping[Partition, int]:
+        """Return the marks that have not moved since this was asked last.
+
+        Of a partition that moves, records that the brokers have just deleted may be in the client's hands: they will
+        be read, and a hole behind them is met by the slice that follows.
+        """
+        asked, self._asked = self._asked, dict(self._marks)
+        return {place: mark for place, mark in self._marks.items() if asked.get(place) == mark}
 
     def holes(self, slices: Sequence[Slice]) -> Mapping[Partition, int]:
         """Return the marks of those partitions whose slice begins later: something may have been deleted."""

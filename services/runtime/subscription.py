@@ -218,7 +218,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         if now >= self._miss_at:
             self._miss_at = now + MISSED_SECONDS
             with suppress(*PASSING):
-                await self._miss(dict(self._consumer.marks))
+                await self._miss(self._consumer.standing())
 
     def _measure_lag(self) -> None:
         """Show how far the end of each partition of ours is, as the last fetch saw it."""

@@ -120,6 +120,17 @@ async def test_a_partition_that_is_taken_away_while_it_is_adopted_is_not_ours(ti
     assert await consumer.adopt([place]) == {place: 0}
 
 
+async def test_only_where_nothing_moves_it_is_asked_what_was_deleted(tiny: Pool) -> None:
+    """What the brokers delete while it is on its way to us is read all the same, and was not missed."""
+    first, second = (slice_of([progressed(CASES[0], n)], first=n - 1) for n in (1, 2))
+    consumer = await adopted(a_consumer(tiny, Notes()), first)
+    await consumer.settle([first])
+    assert consumer.standing() == {}
+    await consumer.settle([second])
+    assert consumer.standing() == {}
+    assert consumer.standing() == {second.place: 2}
+
+
 async def test_partitions_that_are_not_ours_are_left_alone(tiny: Pool) -> None:
     settled = await a_consumer(tiny, Notes()).settle([slice_of([progressed(CASES[0], 1)])])
     assert (settled.tally.records, settled.seek) == (0, {})
