@@ -59,7 +59,7 @@ check-asyncapi: ## Validate contracts/asyncapi.yaml with the official parser (ne
 	node validate.mjs ../../../contracts/asyncapi.yaml
 
 .PHONY: bench
-bench: setup $(VENV)/.bench ## Measure the closed loop and the limit of this machine
+bench: setup $(VENV)/.bench ## Measure every workload beside the limit of this machine; ARGS="W1 W5" measures these
 	@exec $(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: bench-audit

@@ -1,1 +1,1 @@
-"""How fast is the closed loop, beside what the same machine can do at all?"""
+"""How fast is the product, beside what the same machine can do at all?"""

@@ -1,264 +1,86 @@
-"""How fast is W4? ``python -m tests.bench [--cases N]`` prints one JSON document and writes ``build/bench.json``.
+"""How fast is the product? ``make bench`` measures every workload, ``make bench ARGS="W1 W5"`` these.
 
-With ``--check`` the exit status is 1 when a target was missed, with a line for each on standard error.
+Prints one JSON document of this run. ``build/bench.json`` keeps the newest result of every workload, and ``--report``
+writes it as tables into ``docs/performance.md``. With ``--check`` the exit status is 1 when a target was missed, with a
+line for each on standard error. ``--quick`` does less: every workload is over within 90 seconds.
 """
 
 import argparse
-import asyncio
 import json
-import os
-import statistics
+import logging
 import sys
 import tempfile
-import time
-from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from asyncio import Runner
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-import asyncpg
-import httpx
-import psutil
-from aiokafka import AIOKafkaConsumer, TopicPartition
+import uvloop
 
 from deploy.local import start_kafka, start_postgres
-from tests.bench.limit import Limit, measure
-from tests.bench.machine import machine
+from tests.bench import document, report
+from tests.bench.machine import Share, machine
+from tests.bench.registry import WORKLOADS
 from tests.bench.targets import missed
-from tests.support.driver import Driver, Journey
-from tests.support.system import AWAKE, System, running_system
+from tests.bench.workload import Ground, Measured, NoResultError
 
-DEPARTMENTS = ("front_desk", "technical_support", "operations", "after_sales_desk", "complaint_desk")
-TOPICS = (
-    "contacts",
-    "case.events",
-    "case.snapshots",
-    "followups",
-    "notifications",
-    "channel.outbound",
-    "channel.receipts",
-    "case.commands",
-)
-READERS = {
-    "contacts": 3,
-    "case.events": 5,
-    "followups": 3,
-    "notifications": 2,
-    "channel.receipts": 2,
-    "case.commands": 1,
-}
-"""How many consumers read a topic: our readers, and the driver on the journal."""
-DEADLINE_SECONDS = 300.0
-ONE_BROKER = {"CASELOOP_TOPIC_REPLICATION": "1"}
+RESULT = Path("build/bench.json")
 
 
 def main() -> None:
     """Run, print and write."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="workload W4: the closed loop")
-    parser.add_argument("--cases", type=int, default=3000, help="cases in the saturation run")
-    parser.add_argument("--alone", type=int, default=60, help="cases sent one by one")
-    parser.add_argument("--check", action="store_true", help="end with status 1 when a target was missed")
-    arguments = parser.parse_args()
-    with _everything() as system:
-        result = asyncio.run(_bench(system, arguments.cases, arguments.alone))
-    text = json.dumps(result, indent=1)
-    Path("build").mkdir(exist_ok=True)
-    Path("build/bench.json").write_text(text + "\n", encoding="utf-8")
-    print(text)  # noqa: T201 - the product of this program
-    if arguments.check and (lines := missed(result)):
+    given = _given()
+    if given.report:
+        report.write(RESULT)
+        return
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # a topic just made has no leader for a moment
+    environment = machine()
+    result: dict[str, Any] = {"environment": {}, "figures": {}, "details": {}}
+    for name in given.workloads or WORKLOADS:
+        result = document.merged(result, _measured(name, given, environment))
+        document.keep(RESULT, result)
+    print(json.dumps(result, indent=1))  # noqa: T201 - the product of this program
+    if given.check and (lines := missed(result)):
         sys.exit("\n".join(lines))
 
 
-@contextmanager
-def _everything() -> Iterator[System]:
-    """Give the product on the broker that ``caseloop up`` starts and a PostgreSQL that syncs every commit.
+def _given() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="the workloads of the bench suite")
+    known = "; ".join(f"{name}: {workload.title}" for name, workload in WORKLOADS.items())
+    parser.add_argument("workloads", nargs="*", metavar="W", help=f"only these ({known})")
+    parser.add_argument("--quick", action="store_true", help="do less, each workload within 90 seconds")
+    parser.add_argument("--runs", type=int, default=3, help="how often each figure is measured")
+    parser.add_argument("--cases", type=int, help="W4: cases in the saturation run")
+    parser.add_argument("--alone", type=int, help="W4: cases sent one by one")
+    parser.add_argument("--check", action="store_true", help="end with status 1 when a target was missed")
+    parser.add_argument("--report", action="store_true", help="write docs/performance.md from build/bench.json and end")
+    given = parser.parse_args()
+    unknown = set(given.workloads) - WORKLOADS.keys()
+    if unknown:
+        parser.error(f"no such workload: {', '.join(sorted(unknown))}; there are {', '.join(WORKLOADS)}")
+    return given
 
-    The broker's optimising compiler is off, as there: on two cores it is still compiling after minutes of this load,
-    and costs more than it saves (2.0 ms of CPU a case in the first half minute, 1.2 after 6,000 cases, 0.9 without).
+
+def _measured(name: str, given: argparse.Namespace, environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Measure one workload on servers of its own: nothing that another left behind is in its way.
+
+    The broker is the one that ``caseloop up`` starts, without the optimising compiler: on two cores that is still
+    compiling after minutes of load, and costs more than it saves (W4: 2.0 ms of CPU a case in the first half minute,
+    1.2 after 6,000 cases, 0.9 without). PostgreSQL syncs every commit.
     """
     with (
-        tempfile.TemporaryDirectory(prefix="caseloop-bench-") as scratch,
-        start_kafka(Path(scratch) / "kafka") as kafka,
-        start_postgres(Path(scratch) / "postgres") as postgres,
-        running_system(
-            Path(scratch) / "up",
-            *("--kafka", kafka.bootstrap, "--postgres", postgres.dsn, *AWAKE),
-            environment=ONE_BROKER,
-        ) as system,
+        tempfile.TemporaryDirectory(prefix="caseloop-bench-", ignore_cleanup_errors=True) as folder,
+        start_kafka(Path(folder) / "kafka") as kafka,
+        start_postgres(Path(folder) / "postgres") as postgres,
     ):
-        yield system
-
-
-async def _bench(system: System, cases: int, alone: int) -> dict[str, Any]:
-    driver = Driver(system.kafka, uuid4().hex[:8])
-    await driver.start()
-    await driver.agents(4, DEPARTMENTS)
-    await _saturate(driver, 300)  # warm: compiled statements, the broker's compiler
-    await driver.until_quiet(DEADLINE_SECONDS)
-    singles = await _alone(driver, alone)
-    before, ends = _cpu(system), await _ends(system)
-    seconds = await _saturate(driver, cases)
-    after = _cpu(system)
-    counts, values = await _records(system, ends)
-    await driver.stop()
-    limit = await measure(system.kafka, system.postgres, values[:20_000])
-    checked = await _checked(system, driver)
-    return _report(system, cases, seconds, singles, _differences(before, after, cases), counts, limit, checked)
-
-
-async def _saturate(driver: Driver, cases: int) -> float:
-    """Send as fast as they are taken and return the seconds from the first contact to the last close."""
-    goal, began = driver.closed + cases, time.perf_counter()
-    deadline = began + DEADLINE_SECONDS
-    for _ in range(cases):
-        await driver.contact()
-    try:
-        await driver.until_closed(goal, deadline - time.perf_counter())
-    except TimeoutError:
-        message = f"only {driver.closed} of {goal} cases closed after {DEADLINE_SECONDS:.0f} s: no result"
-        raise SystemExit(message) from None
-    return time.perf_counter() - began
-
-
-async def _alone(driver: Driver, cases: int) -> list[Journey]:
-    done: list[Journey] = []
-    for _ in range(cases):
-        goal = driver.closed + 1
-        conversation = await driver.contact()
-        await driver.until_closed(goal, DEADLINE_SECONDS)
-        await driver.until_quiet(DEADLINE_SECONDS)
-        done.append(driver.journeys[conversation])
-    return done
-
-
-def _cpu(system: System) -> dict[str, float]:
-    """Return CPU seconds by process name, children with their parent."""
-    used: defaultdict[str, float] = defaultdict(float)
-    names = {pid: name for name, pid in system.ready["pids"].items()}
-    for process in psutil.Process().children(recursive=True):
+        ground = Ground(kafka.bootstrap, postgres.dsn, Path(folder), given.runs, given.quick, given.cases, given.alone)
+        share = Share()
         try:
-            times, command = process.cpu_times(), " ".join(process.cmdline())
-        except psutil.NoSuchProcess:
-            continue
-        name = names.get(process.pid) or _kind(command)
-        used[name] += times.user + times.system
-    own = psutil.Process().cpu_times()
-    used["driver"] = own.user + own.system
-    return dict(used)
-
-
-def _kind(command: str) -> str:
-    if "kafka.Kafka" in command:
-        return "kafka"
-    return "postgres" if "postgres" in command else "sms_double" if "sms" in command else "other"
-
-
-def _differences(before: dict[str, float], after: dict[str, float], cases: int) -> dict[str, float]:
-    return {name: round((after[name] - before.get(name, 0)) * 1000 / cases, 3) for name in sorted(after)}
-
-
-async def _ends(system: System) -> dict[TopicPartition, int]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=system.kafka)
-    await consumer.start()
-    parts = [
-        TopicPartition(topic, part) for topic in TOPICS for part in consumer.partitions_for_topic(topic) or range(12)
-    ]
-    ends: dict[TopicPartition, int] = await consumer.end_offsets(parts)
-    await consumer.stop()
-    return ends
-
-
-async def _records(system: System, since: dict[TopicPartition, int]) -> tuple[Counter[str], list[bytes]]:
-    """Return how many records each topic got since then, and their values."""
-    until = await _ends(system)
-    consumer = AIOKafkaConsumer(bootstrap_servers=system.kafka)
-    await consumer.start()
-    grown = [part for part in until if until[part] > since[part]]
-    consumer.assign(grown)
-    for part in grown:
-        consumer.seek(part, since[part])
-    counts: Counter[str] = Counter()
-    values: list[bytes] = []
-    total = sum(until[part] - since[part] for part in grown)
-    while sum(counts.values()) < total:
-        for part, records in (await consumer.getmany(timeout_ms=1000, max_records=5000)).items():
-            counts[part.topic] += len(records)
-            values.extend(record.value or b"" for record in records)
-    await consumer.stop()
-    return counts, values
-
-
-async def _checked(system: System, driver: Driver) -> dict[str, int]:
-    """Count in the provider's log and the tables; a run with a lost or doubled case is no result."""
-    async with httpx.AsyncClient(timeout=60) as client:
-        accepted = (await client.get(f"{system.sms}/messages")).json()
-    messages = accepted["messages"] if isinstance(accepted, dict) else accepted
-    references = [message["client_reference"] for message in messages]
-    connection = await asyncpg.connect(system.postgres)
-    closed = await connection.fetchval("SELECT count(*) FROM router.cases WHERE state = 'closed'")
-    facts = await connection.fetchval("SELECT count(*) FROM router.cases")
-    await connection.close()
-    if len(references) != len(set(references)) or closed != driver.closed or facts != len(driver.journeys):
-        raise SystemExit(
-            f"no result: {closed} closed and {facts} opened in the database, {driver.closed} of "
-            f"{len(driver.journeys)} seen closed, {len(references)} SMS of {len(set(references))} references"
-        )
-    return {"cases": facts, "closed": closed, "sms_accepted": len(references)}
-
-
-def _report(  # noqa: PLR0917 - one document of all that was measured
-    system: System,
-    cases: int,
-    seconds: float,
-    singles: list[Journey],
-    cpu: dict[str, float],
-    counts: Counter[str],
-    limit: Limit,
-    checked: dict[str, int],
-) -> dict[str, Any]:
-    per_case = {topic: round(counts[topic] / cases, 2) for topic in sorted(counts)}
-    produced = sum(per_case.values()) + 1
-    consumed = sum(per_case[topic] * READERS.get(topic, 0) for topic in per_case) + 1
-    rows = 2 * (per_case.get("contacts", 0) + per_case.get("case.events", 0)) + per_case.get("case.commands", 0)
-    best = limit.cases_per_second(produced, consumed, consumed / 2, rows, os.cpu_count() or 1)
-    rate = cases / seconds
-    facts = sum(per_case.get(topic, 0) for topic in ("case.events", "followups", "notifications"))
-    assigned = sorted((each.assigned - each.sent) * 1000 for each in singles)
-    closed = sorted((each.closed - each.sent) * 1000 for each in singles)
-    return {
-        "environment": {
-            **machine(),
-            "start_seconds": round(system.started_seconds, 2),
-            "fsync": "on",
-        },
-        "figures": {
-            "W4_cases_per_second": {
-                "product": round(rate, 1),
-                "limit": round(best, 1),
-                "ratio": round(rate / best, 3),
-                "cases": cases,
-            },
-            "W4_facts_per_second": {"product": round(rate * facts, 1)},
-            "W4_alone_assigned_ms": {
-                "p50": round(statistics.median(assigned), 1),
-                "max": round(assigned[-1], 1),
-                "runs": len(assigned),
-            },
-            "W4_alone_closed_ms": {
-                "p50": round(statistics.median(closed), 1),
-                "max": round(closed[-1], 1),
-                "runs": len(closed),
-            },
-            "W4_cpu_ms_per_case": {**cpu, "sum": round(sum(cpu.values()), 2)},
-        },
-        "records_per_case": per_case,
-        "raw_rates": {
-            name: round(getattr(limit, name)) for name in ("produce", "consume", "decode", "row_operations", "commits")
-        },
-        "checked": checked,
-    }
+            with Runner(loop_factory=uvloop.new_event_loop) as runner:
+                found: Measured = runner.run(WORKLOADS[name].run(ground))
+        except NoResultError as problem:
+            sys.exit(f"{name}: no result: {problem}")
+        return document.of(name, found, environment, share.parts(), quick=given.quick)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import asyncio
 import os
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import asyncpg
@@ -31,11 +31,15 @@ class Limit:
     row_operations: float
     commits: float
 
-    def cases_per_second(self, produced: float, consumed: float, decoded: float, rows: float, cores: int) -> float:
-        """Return the smaller of the CPU ceiling and the commit ceiling; arguments are counts per case."""
+    def per_second(self, produced: float, consumed: float, decoded: float, rows: float, cores: int) -> float:
+        """Return the smaller of the CPU ceiling and the commit ceiling; arguments are counts per case or event."""
         seconds = produced / self.produce + consumed / self.consume + decoded / self.decode + rows / self.row_operations
         cpu = cores / seconds
         return min(cpu, self.commits * 100)
+
+    def rates(self) -> dict[str, int]:
+        """Return the raw rates by name."""
+        return {each.name: round(getattr(self, each.name)) for each in fields(self)}
 
 
 async def measure(bootstrap: str, dsn: str, values: list[bytes]) -> Limit:

@@ -1,8 +1,8 @@
-"""Is every missed target of a run named, and none that was reached?"""
+"""Is every missed target of a run named, and none that was reached or not measured?"""
 
 import pytest
 
-from tests.bench.targets import missed
+from tests.bench.targets import TARGETS, Target, missed
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,20 @@ def test_each_missed_target_is_a_line(rate: float, assigned: float, start: float
     }
 
     assert [line.rpartition(",")[0] for line in missed(result)] == named
+
+
+def test_what_was_not_measured_is_not_missed() -> None:
+    assert missed({"environment": {}, "figures": {}}) == []
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.title)
+def test_the_bound_itself_is_reached_and_beyond_it_is_missed(target: Target) -> None:
+    match target.least, target.most:
+        case float() | int() as least, None:
+            assert target.is_reached(least)
+            assert not target.is_reached(least - 0.5)
+        case None, float() | int() as most:
+            assert target.is_reached(most)
+            assert not target.is_reached(most + 0.5)
+        case _:
+            raise AssertionError(target)

@@ -1,0 +1,61 @@
+"""Does a document say what was measured, keep what others measured, and become an honest page?"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.bench import document, report
+from tests.bench.workload import Measured, percentile
+
+MACHINE = {"cores": 2, "machine": "x86_64", "python": "3.11", "load": 0.5}
+
+
+def a_document(workload: str = "W4", **products: float) -> dict[str, Any]:
+    measured = Measured()
+    for name, value in products.items():
+        measured.add(name, value)
+    return document.of(workload, measured, MACHINE, {"steal_percent": 1.5}, quick=False)
+
+
+def test_a_figure_is_the_median_of_its_runs_and_of_their_ratios() -> None:
+    measured = Measured()
+    for product, limit in ((10.0, 100.0), (30.0, 100.0), (20.0, 40.0)):
+        measured.add("W5_events_per_second", product, limit)
+
+    assert measured.figures() == {
+        "W5_events_per_second": {
+            "product": 20.0,
+            "limit": 100.0,
+            "ratio": 0.3,
+            "minimum": 10.0,
+            "maximum": 30.0,
+            "runs": 3,
+        }
+    }
+
+
+def test_a_share_of_values_is_not_exceeded_by_it() -> None:
+    assert percentile([float(value) for value in range(101)], 0.99) == 99.0
+    assert percentile([7.0], 0.5) == 7.0
+
+
+def test_a_new_run_replaces_its_own_workload_and_keeps_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    document.keep(path, a_document("W4", W4_cases_per_second=100.0, W4_gone=1.0))
+    document.keep(path, a_document("W40", W40_figure=3.0))
+    document.keep(path, a_document("W4", W4_cases_per_second=200.0))
+
+    kept = json.loads(path.read_text("utf-8"))
+    assert {name: figure["product"] for name, figure in kept["figures"].items()} == {
+        "W40_figure": 3.0,
+        "W4_cases_per_second": 200.0,
+    }
+    assert set(kept["details"]) == {"W4", "W40"}
+
+
+def test_the_page_says_whether_a_target_was_reached() -> None:
+    missed, reached = a_document(W4_cases_per_second=199.0), a_document(W4_cases_per_second=200.0)
+
+    assert "| `W4_cases_per_second` | 199.0 | 199.0 | 199.0 | 1 |  |  | at least 200 | **no** |" in report.page(missed)
+    assert "| at least 200 | yes |" in report.page(reached)
+    assert "1.5 % stolen by the host" in report.page(reached)

@@ -1,0 +1,215 @@
+"""W4: how many cases a second go from the first chat message to the close, and how soon has one a handler?
+
+All five services consume everything that they consume in production; a driver that follows ``case.events`` sends what
+people would.
+"""
+
+import os
+import statistics
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import psutil
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from tests.bench.limit import Limit, measure
+from tests.bench.workload import Ground, Measured, NoResultError
+from tests.support.driver import Driver, Journey
+from tests.support.system import AWAKE, System, running_system
+
+DEPARTMENTS = ("front_desk", "technical_support", "operations", "after_sales_desk", "complaint_desk")
+TOPICS = (
+    "contacts",
+    "case.events",
+    "case.snapshots",
+    "followups",
+    "notifications",
+    "channel.outbound",
+    "channel.receipts",
+    "case.commands",
+)
+READERS = {
+    "contacts": 3,
+    "case.events": 5,
+    "followups": 3,
+    "notifications": 2,
+    "channel.receipts": 2,
+    "case.commands": 1,
+}
+"""How many consumers read a topic: our readers, and the driver on the journal."""
+DEADLINE_SECONDS = 300.0
+ONE_BROKER = {"CASELOOP_TOPIC_REPLICATION": "1"}
+
+
+CASES = 3000
+ALONE = 60
+
+
+async def run(ground: Ground) -> Measured:
+    """Measure one saturation run, and cases one by one before it."""
+    with running_system(
+        ground.scratch / "up",
+        *("--kafka", ground.kafka, "--postgres", ground.postgres, *AWAKE),
+        environment=ONE_BROKER,
+    ) as system:
+        cases, alone = ground.cases or ground.size(CASES, 1500), ground.alone or ground.size(ALONE, 30)
+        return await _bench(system, cases, alone)
+
+
+async def _bench(system: System, cases: int, alone: int) -> Measured:
+    driver = Driver(system.kafka, uuid4().hex[:8])
+    await driver.start()
+    await driver.agents(4, DEPARTMENTS)
+    await _saturate(driver, 300)  # warm: compiled statements, the broker's compiler
+    await driver.until_quiet(DEADLINE_SECONDS)
+    singles = await _alone(driver, alone)
+    before, ends = _cpu(system), await _ends(system)
+    seconds = await _saturate(driver, cases)
+    after = _cpu(system)
+    counts, values = await _records(system, ends)
+    await driver.stop()
+    limit = await measure(system.kafka, system.postgres, values[:20_000])
+    checked = await _checked(system, driver)
+    return _report(system, cases, seconds, singles, _differences(before, after, cases), counts, limit, checked)
+
+
+async def _saturate(driver: Driver, cases: int) -> float:
+    """Send as fast as they are taken and return the seconds from the first contact to the last close."""
+    goal, began = driver.closed + cases, time.perf_counter()
+    deadline = began + DEADLINE_SECONDS
+    for _ in range(cases):
+        await driver.contact()
+    try:
+        await driver.until_closed(goal, deadline - time.perf_counter())
+    except TimeoutError:
+        message = f"only {driver.closed} of {goal} cases closed after {DEADLINE_SECONDS:.0f} s"
+        raise NoResultError(message) from None
+    return time.perf_counter() - began
+
+
+async def _alone(driver: Driver, cases: int) -> list[Journey]:
+    done: list[Journey] = []
+    for _ in range(cases):
+        goal = driver.closed + 1
+        conversation = await driver.contact()
+        await driver.until_closed(goal, DEADLINE_SECONDS)
+        await driver.until_quiet(DEADLINE_SECONDS)
+        done.append(driver.journeys[conversation])
+    return done
+
+
+def _cpu(system: System) -> dict[str, float]:
+    """Return CPU seconds by process name, children with their parent."""
+    used: defaultdict[str, float] = defaultdict(float)
+    names = {pid: name for name, pid in system.ready["pids"].items()}
+    for process in psutil.Process().children(recursive=True):
+        try:
+            times, command = process.cpu_times(), " ".join(process.cmdline())
+        except psutil.NoSuchProcess:
+            continue
+        name = names.get(process.pid) or _kind(command)
+        used[name] += times.user + times.system
+    own = psutil.Process().cpu_times()
+    used["driver"] = own.user + own.system
+    return dict(used)
+
+
+def _kind(command: str) -> str:
+    if "kafka.Kafka" in command:
+        return "kafka"
+    return "postgres" if "postgres" in command else "sms_double" if "sms" in command else "other"
+
+
+def _differences(before: dict[str, float], after: dict[str, float], cases: int) -> dict[str, float]:
+    return {name: round((after[name] - before.get(name, 0)) * 1000 / cases, 3) for name in sorted(after)}
+
+
+async def _ends(system: System) -> dict[TopicPartition, int]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=system.kafka)
+    await consumer.start()
+    parts = [
+        TopicPartition(topic, part) for topic in TOPICS for part in consumer.partitions_for_topic(topic) or range(12)
+    ]
+    ends: dict[TopicPartition, int] = await consumer.end_offsets(parts)
+    await consumer.stop()
+    return ends
+
+
+async def _records(system: System, since: dict[TopicPartition, int]) -> tuple[Counter[str], list[bytes]]:
+    """Return how many records each topic got since then, and their values."""
+    until = await _ends(system)
+    consumer = AIOKafkaConsumer(bootstrap_servers=system.kafka)
+    await consumer.start()
+    grown = [part for part in until if until[part] > since[part]]
+    consumer.assign(grown)
+    for part in grown:
+        consumer.seek(part, since[part])
+    counts: Counter[str] = Counter()
+    values: list[bytes] = []
+    total = sum(until[part] - since[part] for part in grown)
+    while sum(counts.values()) < total:
+        for part, records in (await consumer.getmany(timeout_ms=1000, max_records=5000)).items():
+            counts[part.topic] += len(records)
+            values.extend(record.value or b"" for record in records)
+    await consumer.stop()
+    return counts, values
+
+
+async def _checked(system: System, driver: Driver) -> dict[str, int]:
+    """Count in the provider's log and the tables; a run with a lost or doubled case is no result."""
+    async with httpx.AsyncClient(timeout=60) as client:
+        accepted = (await client.get(f"{system.sms}/messages")).json()
+    messages = accepted["messages"] if isinstance(accepted, dict) else accepted
+    references = [message["client_reference"] for message in messages]
+    connection = await asyncpg.connect(system.postgres)
+    closed = await connection.fetchval("SELECT count(*) FROM router.cases WHERE state = 'closed'")
+    facts = await connection.fetchval("SELECT count(*) FROM router.cases")
+    await connection.close()
+    if len(references) != len(set(references)) or closed != driver.closed or facts != len(driver.journeys):
+        raise NoResultError(
+            f"{closed} closed and {facts} opened in the database, {driver.closed} of "
+            f"{len(driver.journeys)} seen closed, {len(references)} SMS of {len(set(references))} references"
+        )
+    return {"cases": facts, "closed": closed, "sms_accepted": len(references)}
+
+
+def _report(  # noqa: PLR0917 - one document of all that was measured
+    system: System,
+    cases: int,
+    seconds: float,
+    singles: list[Journey],
+    cpu: dict[str, float],
+    counts: Counter[str],
+    limit: Limit,
+    checked: dict[str, int],
+) -> Measured:
+    per_case = {topic: round(counts[topic] / cases, 2) for topic in sorted(counts)}
+    produced = sum(per_case.values()) + 1
+    consumed = sum(per_case[topic] * READERS.get(topic, 0) for topic in per_case) + 1
+    rows = 2 * (per_case.get("contacts", 0) + per_case.get("case.events", 0)) + per_case.get("case.commands", 0)
+    best = limit.per_second(produced, consumed, consumed / 2, rows, os.cpu_count() or 1)
+    rate = cases / seconds
+    facts = sum(per_case.get(topic, 0) for topic in ("case.events", "followups", "notifications"))
+    measured = Measured(environment={"start_seconds": round(system.started_seconds, 2)})
+    measured.put(
+        "W4_cases_per_second",
+        product=round(rate, 1),
+        limit=round(best, 1),
+        ratio=round(rate / best, 3),
+        cases=cases,
+    )
+    measured.put("W4_facts_per_second", product=round(rate * facts, 1))
+    measured.put("W4_alone_assigned_ms", **_spread((each.assigned - each.sent) * 1000 for each in singles))
+    measured.put("W4_alone_closed_ms", **_spread((each.closed - each.sent) * 1000 for each in singles))
+    measured.put("W4_cpu_ms_per_case", **cpu, sum=round(sum(cpu.values()), 2))
+    measured.details = {"records_per_case": per_case, "raw_rates": limit.rates(), "checked": checked}
+    return measured
+
+
+def _spread(milliseconds: Iterable[float]) -> dict[str, float]:
+    ordered = sorted(milliseconds)
+    return {"p50": round(statistics.median(ordered), 1), "max": round(ordered[-1], 1), "runs": len(ordered)}
