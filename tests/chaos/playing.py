@@ -5,6 +5,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import SubprocessError
 from typing import Any
@@ -21,35 +22,46 @@ from tests.support.history import Bounds, Verdict, judge
 from tests.support.history.recording import quiet, record
 
 WARM_SECONDS = 30.0
-BEFORE_SECONDS = 3.0
-AFTER_SECONDS = 14.0
-AFTER_LEAST_SECONDS = 4.0
-"""The load goes on for so long after the harm, less when all is well before: recovery must be seen."""
 CLOSED_SECONDS = 90.0
 QUIET_SECONDS = 60.0
 SHOWN_MAX = 10
 
 
-async def play(row: Row, servers: Servers, seed: int, rate: float | None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How long there is load around the harm, in seconds."""
+
+    before: float
+    after_least: float
+    after: float
+    """The load goes on for so long after the harm, less when all is well before: recovery must be seen."""
+
+
+WHOLE = Length(before=3.0, after_least=4.0, after=14.0)
+SHORT = Length(before=0.5, after_least=0.5, after=0.5)
+"""Long enough for the harm and what it does to cases, too short to tell a pace."""
+
+
+async def play(row: Row, servers: Servers, seed: int, rate: float | None, length: Length = WHOLE) -> dict[str, Any]:
     """Play a row once and return its figures."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=f"caseloop-row{row.number}-", ignore_cleanup_errors=True) as folder:
         async with rig_for(row, servers, Path(folder) / "up", seed, rate or row.rate) as rig:
-            figures = await _played(row, rig)
+            figures = await _played(row, rig, length)
     return {**figures, "seed": seed, "seconds": round(time.monotonic() - began, 1)}
 
 
-async def _played(row: Row, rig: Rig) -> dict[str, Any]:
+async def _played(row: Row, rig: Rig, length: Length) -> dict[str, Any]:
     async with asyncio.TaskGroup() as group:
         load = group.create_task(rig.load.run())
         await rig.load.steady(WARM_SECONDS)
         before = time.perf_counter()
-        await rig.wait(BEFORE_SECONDS)
+        await rig.wait(length.before)
         began = time.perf_counter()
         await _acted(row, rig)
         ended = time.perf_counter()
-        await rig.wait(AFTER_LEAST_SECONDS)
-        await rig.load.steady(AFTER_SECONDS - AFTER_LEAST_SECONDS)
+        await rig.wait(length.after_least)
+        await rig.load.steady(length.after - length.after_least)
         rig.load.ended.set()
         await load
     verdict = await _judged(row, rig)

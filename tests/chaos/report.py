@@ -54,17 +54,12 @@ _SILENT = {*_COLUMNS, "title", "findings", "events", "seconds", "fault_seconds"}
 def is_green(result: Mapping[str, Any]) -> bool:
     """Tell whether a row holds all that it must."""
     recovery, ratio = result["recovery_seconds"], result["throughput_ratio"]
-    return (
-        not any(result[name] for name in ZERO)
-        and recovery is not None
-        and recovery <= RECOVERY_SECONDS
-        and ratio >= RATIO
-    )
+    return is_unharmed(result) and recovery is not None and recovery <= RECOVERY_SECONDS and ratio >= RATIO
 
 
-def is_noticed(result: Mapping[str, Any]) -> bool:
-    """Tell whether a row was red for what happened to cases and messages, not for its speed."""
-    return any(result[name] for name in ZERO)
+def is_unharmed(result: Mapping[str, Any]) -> bool:
+    """Tell whether no case and no message came to harm, whatever the speed."""
+    return not any(result[name] for name in ZERO)
 
 
 def summed(row: Row, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
