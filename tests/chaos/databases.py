@@ -24,6 +24,7 @@ STEADY = 0.9
 """What must be left of the pace while an idle transaction pins the oldest rows."""
 OTHERS_SECONDS = 8.0
 """So long another case may take while one is locked: the wait for the lock, once."""
+MORE = "CREATE TEMPORARY TABLE more AS SELECT md5(random()::text) FROM generate_series(1, 500000)"
 TERMINATE = """
 SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name LIKE 'caseloop-%' AND pid <> pg_backend_pid()
@@ -38,7 +39,7 @@ async def backends_are_terminated(rig: Rig) -> None:
             some = "ORDER BY random() LIMIT $1"
             cut += len(await database.fetch(f"{TERMINATE} {some}", rig.dice.randint(1, 4)))
             await rig.wait(0.5)
-    rig.figures["terminated"] = cut
+    rig.hurt(cut, 10, "terminated")
 
 
 @row("22", "PostgreSQL is stopped at once, without a checkpoint, and started again", own_postgres=True)
@@ -72,10 +73,21 @@ async def the_disk_is_full(rig: Rig) -> None:
         await asyncio.to_thread(_fill, filler, free)
     rig.figures["bytes_left"] = shutil.disk_usage(filler.parent).free
     await rig.wait(AWAY_SECONDS)
+    rig.hurt(int(await _refuses(rig)), 1, "refused_for_space")
     filler.unlink()
     if not rig.servers.postgres.process.is_running():
         await _start_postgres(rig)
     await _answers(rig)
+
+
+async def _refuses(rig: Rig) -> bool:
+    """Tell whether PostgreSQL takes no more, or has given up altogether."""
+    try:
+        async with rig.database("router") as database:
+            await database.execute(MORE)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return True
+    return False
 
 
 def _fill(path: Path, size: int) -> None:
@@ -88,7 +100,8 @@ def _fill(path: Path, size: int) -> None:
 async def connections_run_out(rig: Rig) -> None:
     tries = await asyncio.gather(*(_taken(rig) for _ in range(IDLE_CONNECTIONS)))
     held = [connection for connection in tries if connection is not None]
-    rig.figures["connections_held"] = len(held)
+    rig.hurt(len(held), 20, "connections_held")
+    rig.hurt(len(tries) - len(held), 1, "connections_refused")
     await rig.kill("router")
     await rig.wait(AWAY_SECONDS)
     for connection in held:
@@ -144,6 +157,7 @@ async def commits_are_not_answered(rig: Rig) -> None:
         await rig.wait(rig.between(0.2, 0.6))
         door.faults = HEALTHY
         await rig.wait(0.5)
+    rig.hurt(door.cut_off, 4, "commits_unanswered")
 
 
 @contextlib.asynccontextmanager

@@ -63,6 +63,13 @@ class Rig:
         """Let time pass."""
         await asyncio.sleep(seconds)
 
+    def hurt(self, times: int, least: int, what: str) -> None:
+        """Note how often the harm was done; a row that did less than it says proves nothing."""
+        self.figures[what] = times
+        if times < least:
+            said = f"{what.replace('_', ' ')}: {times}, at least {least} were meant"
+            self.checks.append(lambda _, verdict: verdict.add("stuck", "the row itself", said))
+
     def between(self, least: float, most: float) -> float:
         """Return a number that the seed decides."""
         return self.dice.uniform(least, most)

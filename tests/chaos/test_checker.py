@@ -263,6 +263,18 @@ def test_what_waits_for_ever_is_stuck() -> None:
     assert judge(EXAMPLE, Bounds(parked=1)).findings == []
 
 
+@pytest.mark.parametrize(
+    ("status", "found"), [(None, {"lost"}), ("retried", {"lost"}), ("retry", {"stuck"}), ("discarded", set())]
+)
+def test_what_left_the_lot_to_be_handled_must_have_its_effect(status: str | None, found: set[Kind]) -> None:
+    command = next(each for each in EXAMPLE.records if each.topic == "case.commands")
+    unanswered = replace(command, id="nobody-heard")
+    history = added(unanswered)
+    offset = history.ends[command.topic, command.partition][1] - 1
+    lot = [Parked("router", command.topic, command.partition, offset, status, "conflict")] if status else []
+    assert kinds(replace(history, tables=replace(history.tables, parked=lot))) == found
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.sets(st.sampled_from(list(PLACES)), min_size=1, max_size=8))
 def test_several_losses_at_once_hide_none(places: set[int]) -> None:

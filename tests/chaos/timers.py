@@ -118,7 +118,7 @@ async def _change(rig: Rig, driver: Driver, due: datetime, case_id: str, promise
 
 
 def _one_end_each(rig: Rig, history: History, verdict: Verdict, promises: set[str]) -> None:
-    """A promise was kept or broken in the journal, never both and never neither; a clock ended once."""
+    """A promise was kept or broken in the journal, never both and never neither."""
     ends: Counter[str] = Counter()
     for record in {record.id: record for record in history.on("case.events")}.values():
         if record.kind in {"caseloop.case.promise_kept.v1", "caseloop.case.promise_breached.v1"}:

@@ -49,6 +49,8 @@ class Door:
         self._knock = asyncio.Event()
         self.faults = HEALTHY
         self.port = 0
+        self.cut_off = 0
+        """How many connections ended with the bytes behind which they were to be cut."""
 
     @property
     def dsn(self) -> str:
@@ -116,6 +118,7 @@ class Door:
                 pair.reset()
                 return
             if way == "in" and faults.cut_behind is not None and faults.cut_behind in data:
+                self.cut_off += 1
                 writer.close()
                 pair.client.transport.abort()
                 return

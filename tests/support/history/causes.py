@@ -75,6 +75,7 @@ def _judge_readers(history: History, verdict: Verdict) -> None:
             (each.service, each.topic, each.partition, each.offset)
             == (service, record.topic, record.partition, record.offset)
             for each in history.tables.parked
+            if each.is_an_end
         )
         if record.offset < history.tables.marks.get((service, JOURNAL, record.partition), 0) and not parked:
             verdict.add("skipped", record.where, f"{service} went past it without an effect")

@@ -51,7 +51,11 @@ def _judge_answered(
     history: History, service: str, asked: Iterable[Record], answered: set[tuple[str, str]], verdict: Verdict
 ) -> None:
     """Each of these is answered, parked, or not yet read."""
-    parked = {(each.topic, each.partition, each.offset) for each in history.tables.parked if each.service == service}
+    parked = {
+        (each.topic, each.partition, each.offset)
+        for each in history.tables.parked
+        if each.service == service and each.is_an_end
+    }
     waits = any(each.service == service and each.what == "outbox row" for each in history.tables.waiting)
     for record in asked:
         if {(record.id, record.kind), (record.id, "")} & answered:

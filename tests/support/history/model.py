@@ -85,6 +85,11 @@ class Parked:
     status: str
     reason: str
 
+    @property
+    def is_an_end(self) -> bool:
+        """Whether the record needs no other effect; one that was retried has had its own."""
+        return self.status != "retried"
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
