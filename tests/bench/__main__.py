@@ -33,7 +33,7 @@ def main() -> None:
     if given.report:
         report.write(RESULT)
         return
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # a topic just made has no leader for a moment
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a topic just made has no leader for a moment
     environment = machine()
     result: dict[str, Any] = {"environment": {}, "figures": {}, "details": {}}
     for name in given.workloads or WORKLOADS:

@@ -1,8 +1,11 @@
 """Which workloads are there?"""
 
 from tests.bench.workload import Workload, Workloads
-from tests.bench.workloads import closed_loop
+from tests.bench.workloads import closed_loop, one_hop, timer_storm, timer_wheel
 
 WORKLOADS: Workloads = {
+    "W1": Workload("a million timers set over a day, then a hundred thousand due now", timer_wheel.run),
+    "W2": Workload("20,000 timers due in one instant, half of them moved or cancelled before", timer_storm.run),
     "W4": Workload("the closed loop: one chat message until its case is closed, all five services", closed_loop.run),
+    "W5": Workload("one hop: an event read, its effect and its answer stored once, the answer on Kafka", one_hop.run),
 }

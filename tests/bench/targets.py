@@ -34,11 +34,16 @@ class Target:
 
 
 TARGETS = (
+    Target("W1_timers_scheduled_per_second", "W1 timers set per second", least=100_000),
+    Target("W1_timers_fired_per_second", "W1 timers fired per second", least=40_000),
+    Target("W2_lateness_p99_ms", "W2 lateness (p99)", most=500, unit="ms"),
+    Target("W2_fired_after_cancel", "W2 timers fired after they were cancelled", most=0),
     Target("W4_cases_per_second", "W4 cases per second", least=200),
+    # From a chat message to its named handler, with nothing else under way.
     Target("W4_alone_assigned_ms", "W4 alone, assigned (p50)", most=40, unit="ms", part="p50"),
     Target("start_seconds", "start", most=10, unit="s"),
+    Target("W5_events_per_second", "W5 events per second", least=10_000),
 )
-"""The second is from a chat message to its named handler, half of the cases, with nothing else under way."""
 
 
 def missed(result: Mapping[str, Any]) -> list[str]:

@@ -7,16 +7,16 @@ people would.
 import os
 import statistics
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from uuid import uuid4
 
 import asyncpg
 import httpx
-import psutil
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tests.bench.limit import Limit, measure
+from tests.bench.processor import each, used
 from tests.bench.workload import Ground, Measured, NoResultError
 from tests.support.driver import Driver, Journey
 from tests.support.system import AWAKE, System, running_system
@@ -67,14 +67,15 @@ async def _bench(system: System, cases: int, alone: int) -> Measured:
     await _saturate(driver, 300)  # warm: compiled statements, the broker's compiler
     await driver.until_quiet(DEADLINE_SECONDS)
     singles = await _alone(driver, alone)
-    before, ends = _cpu(system), await _ends(system)
+    names = {pid: name for name, pid in system.ready["pids"].items()}
+    before, ends = used(names), await _ends(system)
     seconds = await _saturate(driver, cases)
-    after = _cpu(system)
+    after = used(names)
     counts, values = await _records(system, ends)
     await driver.stop()
     limit = await measure(system.kafka, system.postgres, values[:20_000])
     checked = await _checked(system, driver)
-    return _report(system, cases, seconds, singles, _differences(before, after, cases), counts, limit, checked)
+    return _report(system, cases, seconds, singles, each(before, after, cases, 1000), counts, limit, checked)
 
 
 async def _saturate(driver: Driver, cases: int) -> float:
@@ -100,32 +101,6 @@ async def _alone(driver: Driver, cases: int) -> list[Journey]:
         await driver.until_quiet(DEADLINE_SECONDS)
         done.append(driver.journeys[conversation])
     return done
-
-
-def _cpu(system: System) -> dict[str, float]:
-    """Return CPU seconds by process name, children with their parent."""
-    used: defaultdict[str, float] = defaultdict(float)
-    names = {pid: name for name, pid in system.ready["pids"].items()}
-    for process in psutil.Process().children(recursive=True):
-        try:
-            times, command = process.cpu_times(), " ".join(process.cmdline())
-        except psutil.NoSuchProcess:
-            continue
-        name = names.get(process.pid) or _kind(command)
-        used[name] += times.user + times.system
-    own = psutil.Process().cpu_times()
-    used["driver"] = own.user + own.system
-    return dict(used)
-
-
-def _kind(command: str) -> str:
-    if "kafka.Kafka" in command:
-        return "kafka"
-    return "postgres" if "postgres" in command else "sms_double" if "sms" in command else "other"
-
-
-def _differences(before: dict[str, float], after: dict[str, float], cases: int) -> dict[str, float]:
-    return {name: round((after[name] - before.get(name, 0)) * 1000 / cases, 3) for name in sorted(after)}
 
 
 async def _ends(system: System) -> dict[TopicPartition, int]:
@@ -205,7 +180,7 @@ def _report(  # noqa: PLR0917 - one document of all that was measured
     measured.put("W4_facts_per_second", product=round(rate * facts, 1))
     measured.put("W4_alone_assigned_ms", **_spread((each.assigned - each.sent) * 1000 for each in singles))
     measured.put("W4_alone_closed_ms", **_spread((each.closed - each.sent) * 1000 for each in singles))
-    measured.put("W4_cpu_ms_per_case", **cpu, sum=round(sum(cpu.values()), 2))
+    measured.put("W4_cpu_ms_per_case", **cpu)
     measured.details = {"records_per_case": per_case, "raw_rates": limit.rates(), "checked": checked}
     return measured
 

@@ -1,0 +1,73 @@
+"""What is the smallest service whose every event has an effect? ``python -m tests.bench.hop`` runs it as in production.
+
+Each command moves one row of state and is answered by one message; everything else is the runtime's.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from uuid import UUID
+
+from contracts.desk import ReachMilestone
+from contracts.message import derived_id
+from contracts.notify import NotificationRequested
+from contracts.policy import Policy
+from contracts.values import PolicyRef
+from services.runtime.service import Service, run
+from services.runtime.work import Handler, Outgoing, Received, Work
+
+NAME = "hop"
+STATE = """
+CREATE TABLE state (case_id uuid PRIMARY KEY, events integer NOT NULL, body bytea NOT NULL) WITH (fillfactor = 50)
+"""
+MOVE = """
+-- hop.move: the state of every case that an event speaks of
+INSERT INTO state (case_id, events, body)
+SELECT case_id, events, body FROM unnest($1::uuid[], $2::integer[], $3::bytea[]) AS s (case_id, events, body)
+ORDER BY case_id
+ON CONFLICT (case_id) DO UPDATE SET events = state.events + excluded.events, body = excluded.body
+"""
+
+
+def handler_of(policy: Policy) -> Handler:
+    """Return the handler."""
+    judged_by = PolicyRef(name=policy.name, version=policy.version)
+
+    async def handle(work: Work) -> Sequence[Outgoing]:
+        commands = [(received, _command(received)) for received in work.received]
+        events = Counter(command.case_id for _, command in commands)
+        newest = {command.case_id: received.value for received, command in commands}
+        await work.connection.execute(MOVE, list(newest), [events[case] for case in newest], list(newest.values()))
+        return [_answer(received, command.case_id, judged_by) for received, command in commands]
+
+    return handle
+
+
+def answer_id(message_id: UUID) -> UUID:
+    """Return the id of the answer to a command."""
+    return derived_id("delivery", message_id)
+
+
+def _command(received: Received) -> ReachMilestone:
+    if not isinstance(received.message, ReachMilestone):
+        raise TypeError(received.type)
+    return received.message
+
+
+def _answer(received: Received, case_id: UUID, judged_by: PolicyRef) -> Outgoing:
+    delivery_id = answer_id(received.message_id)
+    answer = NotificationRequested(
+        delivery_id=delivery_id,
+        case_id=case_id,
+        purpose="milestone",
+        channel="sms",
+        occurred_at=received.time,
+        policy=judged_by,
+        cause=received.cause,
+    )
+    return Outgoing(answer, delivery_id, received)
+
+
+SERVICE = Service(name=NAME, topics=(ReachMilestone.topic,), wants=frozenset({ReachMilestone}), handler_of=handler_of)
+
+if __name__ == "__main__":
+    run(SERVICE)
