@@ -41,7 +41,7 @@ class Settings(BaseModel):
     postgres_dsn: SecretStr = Field(description="an address such as postgresql://user@host:5432/database")
     pool_connections_max: int = Field(8, ge=4, le=100, description="the number of connections to PostgreSQL, 4 to 100")
     statement_timeout_seconds: Seconds = Field(30.0, description="the seconds that a statement may take")
-    lock_timeout_seconds: Seconds = Field(5.0, description="the seconds that a statement may wait for a lock")
+    lock_timeout_seconds: Seconds = Field(3.0, description="the seconds that a statement may wait for a lock")
     idle_transaction_timeout_seconds: Seconds = Field(15.0, description="the seconds a transaction may stand idle")
 
     policy: Path = Field(STANDARD_POLICY, description="the path of a policy pack (*.toml)")

@@ -29,6 +29,6 @@ async def test_after_one_long_wait_the_culprit_is_looked_for_without_waiting(tin
     assert [number for _, number in await effects(tiny)] == [number for number in range(32) if number != LOCKED]
     assert await lot(tiny) == [("retry", "conflict", LOCKED)]
     assert await marks(tiny) == {CHAT: 32}
-    assert waits[0] == (32, "5s")
+    assert waits[0] == (32, "3s")
     assert len(waits) == 11
     assert {timeout for size, timeout in waits if size < 32} == {"100ms"}
