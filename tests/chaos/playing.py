@@ -98,7 +98,8 @@ async def _judged(row: Row, rig: Rig) -> Verdict:
     missing = await _unclosed(rig)
     calm = await quiet(rig.addresses, QUIET_SECONDS)
     history = await record(rig.addresses, sent_by(rig.driver))
-    verdict = judge(history, Bounds(row.late_seconds, rig.parked))
+    # Many cases take a minute; a loop that stands still so long lets the requests of the driver's clients time out.
+    verdict = await asyncio.to_thread(judge, history, Bounds(row.late_seconds, rig.parked))
     if missing:
         verdict.add("stuck", "the load", f"{missing} cases were not closed within {CLOSED_SECONDS:.0f} s")
     if not calm:

@@ -18,6 +18,9 @@ BROKEN = "The app shows error code ERR-500 and a white page after login, it is b
 QUIET_SECONDS = 0.2
 CAPACITY = 1000
 """How many cases one agent of a driver holds: the most that a profile may say."""
+RECEIVED = "caseloop.channel.message_received.v1"
+PATIENCE_MILLISECONDS = 900_000
+"""What cannot be sent waits for so long here and is tried again and again, as a gateway would: Kafka may be away."""
 _BY = {"kind": "agent", "id": "bench-agent"}
 
 
@@ -71,7 +74,11 @@ class Driver:
     async def start(self) -> None:
         """Connect, and follow the journal from its end."""
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=self.bootstrap, acks="all", linger_ms=1, max_request_size=2_000_000
+            bootstrap_servers=self.bootstrap,
+            acks="all",
+            linger_ms=1,
+            max_request_size=2_000_000,
+            request_timeout_ms=PATIENCE_MILLISECONDS,
         )
         await self._producer.start()
         self._consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, fetch_max_wait_ms=100)
@@ -169,8 +176,8 @@ class Driver:
     async def say(self, conversation: str, data: Mapping[str, object], *, copies: int = 1) -> None:
         """Send a message on its channel, perhaps several times."""
         for _ in range(copies):
-            kind = "caseloop.channel.message_received.v1"
-            await self.send(f"channel.{data['channel']}", conversation, kind, data, event_id=f"e-{data['message_id']}")
+            event_id = f"e-{data['message_id']}"
+            await self.send(f"channel.{data['channel']}", conversation, RECEIVED, data, event_id=event_id)
 
     async def send(self, topic: str, key: str, kind: str, data: Mapping[str, object], *, event_id: str = "") -> None:
         """Put an event on a topic as an outsider would."""
@@ -179,14 +186,7 @@ class Driver:
     async def send_bytes(self, topic: str, key: str, kind: str, value: bytes, *, event_id: str = "") -> None:
         """Put whatever it is on a topic."""
         message_id = event_id or str(uuid4())
-        headers = [
-            ("ce_specversion", b"1.0"),
-            ("ce_id", message_id.encode()),
-            ("ce_source", SOURCE.encode()),
-            ("ce_type", kind.encode()),
-            ("ce_time", datetime.now(UTC).isoformat().replace("+00:00", "Z").encode()),
-            ("content-type", b"application/json"),
-        ]
+        headers = headers_of(message_id, kind, datetime.now(UTC))
         ack = await self._producer.send(self.prefix + topic, value, key.encode(), headers=headers)
         if self.said is not None:
             self.said.append(Saying(topic, key, message_id, kind, ack))
@@ -237,6 +237,18 @@ class Driver:
         await self.send(
             "case.commands", case_id, f"caseloop.command.{name}.v1", {"case_id": case_id, "by": _BY, **data}
         )
+
+
+def headers_of(message_id: str, kind: str, at: datetime) -> list[tuple[str, bytes]]:
+    """Return the headers that an outsider gives an event."""
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", message_id.encode()),
+        ("ce_source", SOURCE.encode()),
+        ("ce_type", kind.encode()),
+        ("ce_time", at.isoformat().replace("+00:00", "Z").encode()),
+        ("content-type", b"application/json"),
+    ]
 
 
 def sent_by(driver: Driver) -> list[Sent]:
