@@ -26,7 +26,7 @@ BACK_SECONDS = 3.0
 
 @row("12", "one of three brokers is killed and started again", three_brokers=True, rate=15.0)
 async def a_broker_dies(rig: Rig) -> None:
-    cluster, number = _cluster(rig), rig.dice.randint(1, BROKERS)
+    cluster, number = cluster_of(rig), rig.dice.randint(1, BROKERS)
     await asyncio.to_thread(cluster.kill, number)
     await rig.goes_on(5.0)
     await asyncio.to_thread(cluster.start, number)
@@ -35,7 +35,7 @@ async def a_broker_dies(rig: Rig) -> None:
 
 @row("13", "the three brokers are stopped in order and started again, one by one", three_brokers=True, rate=15.0)
 async def brokers_restart(rig: Rig) -> None:
-    cluster = _cluster(rig)
+    cluster = cluster_of(rig)
     for number in range(1, BROKERS + 1):
         await asyncio.to_thread(cluster.processes[number].stop)
         await asyncio.to_thread(cluster.start, number)
@@ -44,7 +44,7 @@ async def brokers_restart(rig: Rig) -> None:
 
 @row("14", "one of three brokers stands still beyond every time-out, and goes on", three_brokers=True, rate=15.0)
 async def a_broker_stands_still(rig: Rig) -> None:
-    pid = _cluster(rig).processes[rig.dice.randint(1, BROKERS)].pid
+    pid = cluster_of(rig).processes[rig.dice.randint(1, BROKERS)].pid
     os.kill(pid, signal.SIGSTOP)
     await rig.goes_on(20.0)
     os.kill(pid, signal.SIGCONT)
@@ -115,7 +115,8 @@ def _each_is_counted(history: History, verdict: Verdict, counted: int) -> None:
         verdict.add("lost", TEXTS, f"{len(gone)} messages had no effect, and {counted} are known to be missed")
 
 
-def _cluster(rig: Rig) -> Cluster:
+def cluster_of(rig: Rig) -> Cluster:
+    """Return the row's own brokers."""
     if rig.cluster is None:
         raise AssertionError("the row needs three brokers")
     return rig.cluster

@@ -1,6 +1,5 @@
 """Rows 41 to 46: what when what comes in is poison, nonsense, new, repeated, out of order or racing?"""
 
-import statistics
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -9,13 +8,13 @@ from uuid import uuid4
 
 import orjson
 
+from tests.chaos.load import slowest
 from tests.chaos.registry import row
 from tests.chaos.rig import Rig
-from tests.support.driver import BROKEN, Driver
+from tests.support.driver import BROKEN, RECEIVED, Driver
 from tests.support.history import History, Verdict
 
 SECONDS = 60.0
-RECEIVED = "caseloop.channel.message_received.v1"
 PATIENT = {"CASELOOP_RETRY_SECONDS_MAX": "2", "CASELOOP_ATTEMPTS_MAX": "50"}
 SLOWER_MOST = 1.5
 """How much longer others may take for a poisoned case, and half a second."""
@@ -30,12 +29,12 @@ async def poison(rig: Rig) -> None:
         await rig.wait(1.0)
         good = await database.fetchval("SELECT body FROM cases WHERE case_id = $1", case_id)
         await database.execute("UPDATE cases SET body = '\\x00' WHERE case_id = $1", case_id)
-        usual, began = _journeys(rig, 0.0), time.perf_counter()
+        usual, began = slowest(rig.driver), time.perf_counter()
         for step in range(3):
             await driver.command("record_progress", case_id, step=f"step {step}", action="looked")
         await _parked(rig, 3)
         await rig.wait(4.0)
-        slow = _journeys(rig, began)
+        slow = slowest(rig.driver, began)
         await database.execute("UPDATE cases SET body = $2 WHERE case_id = $1", case_id, good)
         await driver.command("record_progress", case_id, step="step 3", action="looked")
         await _parked(rig, 0)
@@ -44,13 +43,6 @@ async def poison(rig: Rig) -> None:
     if slow > usual * SLOWER_MOST + 0.5:
         rig.must(lambda _, verdict: verdict.add("late", "other cases", f"p99 {slow:.2f} s instead of {usual:.2f} s"))
     rig.must(lambda history, verdict: _in_order(history, verdict, case_id))
-
-
-def _journeys(rig: Rig, since: float) -> float:
-    """Return the p99 of the seconds from first message to closing, or to now, of cases that began since then."""
-    now = time.perf_counter()
-    took = [(each.closed or now) - each.sent for each in rig.driver.journeys.values() if each.sent >= since]
-    return round(statistics.quantiles(took, n=100)[-1], 2) if len(took) > 1 else 0.0
 
 
 async def _parked(rig: Rig, number: int) -> None:

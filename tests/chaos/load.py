@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import statistics
 import time
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -69,6 +70,13 @@ def pace(sent: Sequence[float], closed: Sequence[float], fault: tuple[float, flo
     best = max(_count(closed, at, at + BEST_SECONDS) for at in steps if at < end + RECOVERY_SECONDS)
     backlog = max((place + 1 - bisect_left(closed, at) for place, at in enumerate(sent)), default=0)
     return Pace(round(recovered[0] - end, 1) if recovered else None, round(best / BEST_SECONDS / usual, 2), backlog)
+
+
+def slowest(driver: Driver, since: float = 0.0, until: float = float("inf")) -> float:
+    """Return the p99 of the seconds from first message to closing, or to now, of cases that began in this time."""
+    now = time.perf_counter()
+    took = [(each.closed or now) - each.sent for each in driver.journeys.values() if since <= each.sent < until]
+    return round(statistics.quantiles(took, n=100)[-1], 2) if len(took) > 1 else 0.0
 
 
 def _count(moments: Sequence[float], begin: float, end: float) -> int:

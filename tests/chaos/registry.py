@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 Act = Callable[["Rig"], Awaitable[None]]
 DEPARTMENTS = ("front_desk", "technical_support", "operations", "after_sales_desk", "complaint_desk")
-FAMILIES = ("processes", "brokers", "databases", "groups", "provider", "timers", "inputs", "agents")
+FAMILIES = ("processes", "brokers", "databases", "groups", "provider", "timers", "inputs", "agents", "pressure")
 """Modules of this folder that hold rows."""
 ROWS: dict[str, "Row"] = {}
 

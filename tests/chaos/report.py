@@ -27,7 +27,18 @@ how the product works; it finds every way to break a recorded history (`tests/ch
 * *backlog*: most cases that were open at a time;
 * *repeats*: records that stand twice on a topic, byte for byte: readers recognise them, they have no second effect.
 
-Rows with a name instead of a number stand beside the matrix.
+Rows with a name instead of a number stand beside the matrix:
+
+* *overload*: first the row measures how many cases a second the machine handles (*usual*), then it sends 20 times as
+  many events for a minute. Only those of the first six seconds are new contacts, each the work of a whole case: of
+  nothing else, a minute would take 20 minutes to work off. The others are the same ones again and again, as a gateway
+  repeats what it does not see acknowledged; each costs a look at the inbox. What waits must become less every ten
+  seconds, a case must take no longer afterwards than before (by half, and half a second), and memory has bounds, seen
+  each half second: 384 MiB for a service (100 when idle; a poll of at most 4,000 records and 8 MiB and the next one
+  fetched; 4,096 cases kept; 8 MiB of outbox rows at a time), 768 for the broker (a heap of 512), 1,024 for PostgreSQL
+  with all its processes. What waits stays in Kafka and PostgreSQL, so they do not depend on how much comes.
+* *kafka-away*: the outboxes grow by what timers and a provider bring about. Rows a second count from the first row that
+  leaves; *fresh* are contacts that come from the moment the brokers are back, while what has piled up is worked off.
 
 `make chaos ARGS="--rows 1,2 --seeds 20"` plays some of them with more seeds, `python -m tests.chaos --report` writes
 this page from `build/chaos.json`.

@@ -6,7 +6,7 @@ import os
 import random
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -91,6 +91,17 @@ class Rig:
     async def pid(self, service: str) -> int:
         """Return the present process of a service."""
         return await asyncio.to_thread(self.system.present_pid, service)
+
+    async def pids(self) -> list[int]:
+        """Return the present processes of all services."""
+        return [await self.pid(service) for service in SERVICE_NAMES]
+
+    def nobody_ended(self, before: Sequence[int], after: Sequence[int]) -> None:
+        """Judge that every process has waited, and none has ended and come back; `up` says how one ended."""
+        if before != after:
+            said = (self.system.data_dir / "up.err").read_text("utf-8").splitlines()
+            ends = "; ".join(line for line in said if " ended (" in line)
+            self.must(lambda _, verdict: verdict.add("stuck", "the services", f"one ended instead of waiting: {ends}"))
 
     async def hit(self, service: str, number: signal.Signals) -> int:
         """Send a signal to a service and return whom it met."""

@@ -1,14 +1,18 @@
 """Do the tools of the chaos runs do what they say: the broken ways to a server, the figures, the verdict of a row?"""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.chaos.load import pace
+from tests.chaos.flooding import MEMORY_MIB, SERVICE_MIB, too_large
+from tests.chaos.load import pace, slowest
 from tests.chaos.registry import rows
 from tests.chaos.report import is_green
+from tests.chaos.rig import SERVICE_NAMES
+from tests.support.driver import Driver, Journey
 from tests.support.proxy import BLACK_HOLE, HEALTHY, Door, Faults, door_at
 
 SOON = 0.3
@@ -93,6 +97,24 @@ def test_the_pace_tells_recovery_ratio_and_backlog() -> None:
     assert figures.throughput_ratio == pytest.approx(1.0, abs=0.06)
     assert figures.backlog >= 50
     assert pace(sent, [at for at in sent if at < 10], (10.0, 12.0), 5.0).recovery_seconds is None
+
+
+def test_the_slowest_case_may_be_one_that_is_still_open() -> None:
+    driver = Driver("nowhere", "run")
+    now = time.perf_counter()
+    driver.journeys |= {f"done-{number}": Journey(now - 20.0, closed=now - 19.0) for number in range(50)}
+    assert slowest(driver) == pytest.approx(1.0)
+    driver.journeys["open"] = Journey(now - 30.0)
+    assert slowest(driver) > 10.0
+    assert slowest(driver, now - 25.0) == pytest.approx(1.0)
+    assert slowest(driver, now - 25.0, now - 21.0) == 0.0
+
+
+def test_memory_has_a_bound() -> None:
+    allowed = {**dict.fromkeys(SERVICE_NAMES, SERVICE_MIB), **MEMORY_MIB}
+    assert not too_large(allowed)
+    for name, mib in allowed.items():
+        assert too_large({**allowed, name: mib + 1}) == {name: mib + 1}
 
 
 @pytest.mark.parametrize(

@@ -70,11 +70,11 @@ async def _promised(rig: Rig, driver: Driver, number: int) -> Mapping[str, str]:
     promises = {case_id: str(uuid4()) for case_id in driver.own_cases()}
     for case_id, promise_id in promises.items():
         await driver.command("make_promise", case_id, promise_id=promise_id, what="a call", due_at=due)
-    rig.must(lambda history, verdict: _all_fired(rig, history, verdict, list(promises.values())))
+    rig.must(lambda history, verdict: all_fired(rig, history, verdict, list(promises.values())))
     return promises
 
 
-def _all_fired(rig: Rig, history: History, verdict: Verdict, promises: Sequence[str]) -> None:
+def all_fired(rig: Rig, history: History, verdict: Verdict, promises: Sequence[str]) -> None:
     """Each promise that was taken ran out once, and the journal says so once."""
     made = _made(rig, history, verdict, promises)
     for topic, kind in (("followups", BREACHED), ("case.events", "caseloop.case.promise_breached.v1")):
