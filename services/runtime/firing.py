@@ -7,7 +7,7 @@ settings are deleted last. A timer that was moved or cancelled meanwhile undoes 
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from services.runtime.refusal import Unreadable
 from services.runtime.timers import Firing, TimerVoidError
 from services.runtime.work import TIMER_TYPE_PREFIX, TIMERS_TOPIC, Received, TimerFired
 
-BATCH_MAX = 500
+BATCH_MAX = 1000
 IDLE_SECONDS = timers.LOOK_SECONDS
 
 LOCK = """
@@ -47,8 +47,8 @@ class DueTimers:
         row = await connection.fetchrow(LOCK)
         if row is None or not row["locked"]:
             raise BusyError
-        in_force = await timers.still_set(connection, self.fired)
-        mine = [timer for timer in self.fired if timer.timer_id in in_force]
+        void = await timers.void(connection, self.fired)
+        mine = [timer for timer in self.fired if timer.timer_id not in void]
         self.firing.begin(connection, mine)
         return Claimed([_entry(timer, self.source) for timer in mine], row["waiting"])
 
@@ -62,7 +62,7 @@ class DueTimers:
         """Delete exactly the settings that fired; park what did not end well."""
         await self.firing.take_rest(connection)
         if parks:
-            await parking.park(connection, parks, now)
+            await parking.park(connection, [(_written(entry), ending) for entry, ending in parks], now)
 
     def settled(self) -> None:
         """Count them."""
@@ -103,8 +103,7 @@ async def fire_due(processing: Processing, pool: Pool, log: Log) -> float:
         return IDLE_SECONDS
     except TimerVoidError:
         return 0.0
-    for timer in fired:
-        metrics.TIMER_LATE_SECONDS.observe((now - timer.due_at).total_seconds())
+    metrics.observe(metrics.TIMER_LATE_SECONDS, [(now - timer.due_at).total_seconds() for timer in fired])
     log.info("timers_fired", timers=tally.records, said=tally.said, parked=tally.retry + tally.dead)
     return 0.0
 
@@ -127,6 +126,16 @@ def open_timer(record: Record, source: str) -> Received | Unreadable:
 
 
 def _entry(timer: TimerFired, source: str) -> Entry:
+    """Return the entry of a timer. Its record gets a value when it is parked: writing it was a third of all work."""
+    record = Record(TIMERS_TOPIC, -1, timer.generation, 0, timer.key.encode(), None, ())
+    return Entry(record, _received(timer, source))
+
+
+def _written(entry: Entry) -> Entry:
+    """Return the entry with all that :func:`open_timer` needs in its record."""
+    timer = entry.opened.message if isinstance(entry.opened, Received) else None
+    if not isinstance(timer, TimerFired):
+        raise TypeError(entry.record.topic)
     members = {
         "kind": timer.kind,
         "key": timer.key,
@@ -136,16 +145,7 @@ def _entry(timer: TimerFired, source: str) -> Entry:
         "generation": timer.generation,
     }
     milliseconds = int(timer.due_at.timestamp() * 1000)
-    record = Record(
-        TIMERS_TOPIC,
-        -1,
-        timer.generation,
-        milliseconds,
-        timer.key.encode(),
-        json.dumps(members).encode(),
-        (),
-    )
-    return Entry(record, _received(timer, source))
+    return replace(entry, record=replace(entry.record, timestamp_ms=milliseconds, value=json.dumps(members).encode()))
 
 
 def _received(timer: TimerFired, source: str) -> Received:

@@ -3,6 +3,10 @@
 Prometheus metrics of one process; ``/metrics`` shows :data:`REGISTRY`. Counters count since the process started.
 """
 
+from bisect import bisect_left
+from collections import Counter as Counted
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.gc_collector import GCCollector
 
@@ -56,3 +60,14 @@ LOOP_INTERRUPTIONS = Counter(
     ["loop"],
     registry=REGISTRY,
 )
+
+
+def observe(histogram: Histogram, values: Sequence[float]) -> None:
+    """Observe all these values of a histogram without labels.
+
+    prometheus_client (0.26) takes one value at a time, with two locks each: a tenth of the work on a timer.
+    """
+    bounds = histogram._upper_bounds  # noqa: SLF001 - see above
+    histogram._sum.inc(sum(values))  # noqa: SLF001 - see above
+    for place, count in Counted(bisect_left(bounds, value) for value in values).items():
+        histogram._buckets[place].inc(count)  # noqa: SLF001 - see above

@@ -8,12 +8,13 @@ therefore locks its timers last (:class:`Firing`); were it to lock them first, i
 cancels the timer of the very case that the fired timer is about, and one of the two would die of a deadlock.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
+
+import orjson
 
 from services.runtime.database import Connection
 from services.runtime.work import TimerFired
@@ -68,10 +69,11 @@ SELECT timer_id, due_at, generation, kind, key, payload::text AS payload FROM ti
 WHERE due_at <= $1 ORDER BY due_at, timer_id LIMIT $2
 """
 
-STILL_SET = """
--- Which of these settings are still in force?
-SELECT timers.timer_id FROM timers
-JOIN unnest($1::uuid[], $2::bigint[]) AS f (timer_id, generation) USING (timer_id, generation)
+VOID = """
+-- Which of these settings are no longer in force? Nearly always none, so that nothing is sent and read.
+SELECT fired.timer_id FROM unnest($1::uuid[], $2::bigint[]) AS fired (timer_id, generation)
+LEFT JOIN timers USING (timer_id, generation)
+WHERE timers.timer_id IS NULL
 """
 
 
@@ -146,7 +148,7 @@ async def schedule(connection: Connection, timers: Sequence[Timer]) -> None:
         [timer.due_at for timer in given.values()],
         [timer.kind for timer in given.values()],
         [timer.key for timer in given.values()],
-        [json.dumps(dict(timer.payload)) for timer in given.values()],
+        [orjson.dumps(dict(timer.payload)).decode() for timer in given.values()],
     )
 
 
@@ -171,7 +173,7 @@ async def due(connection: Connection, until: datetime, limit: int) -> list[Timer
         TimerFired(
             row["kind"],
             row["key"],
-            json.loads(row["payload"]),
+            orjson.loads(row["payload"]),
             row["due_at"],
             row["timer_id"],
             row["generation"],
@@ -180,9 +182,9 @@ async def due(connection: Connection, until: datetime, limit: int) -> list[Timer
     ]
 
 
-async def still_set(connection: Connection, fired: Sequence[TimerFired]) -> set[UUID]:
-    """Return the ids whose setting is still in force."""
-    rows = await connection.fetch(STILL_SET, [timer.timer_id for timer in fired], [timer.generation for timer in fired])
+async def void(connection: Connection, fired: Sequence[TimerFired]) -> set[UUID]:
+    """Return the ids whose setting is no longer in force."""
+    rows = await connection.fetch(VOID, [timer.timer_id for timer in fired], [timer.generation for timer in fired])
     return {row["timer_id"] for row in rows}
 
 

@@ -8,7 +8,7 @@ The "duplicate" is the second replica, which has read the same setting.
 sets, moves         ``timers.schedule``: ``timers.SCHEDULE_TIMERS``, with a new generation each time
 cancels             ``timers.cancel``: ``timers.CANCEL_TIMERS``
 reads               ``firing.fire_due``: ``timers.LIST_DUE``, without a lock
-claims              ``DueTimers.claim``: ``firing.LOCK`` and ``timers.STILL_SET``; then the handler runs
+claims              ``DueTimers.claim``: ``firing.LOCK`` and ``timers.VOID``; then the handler runs
 deletes             ``Firing.take_rest``: ``timers.DELETE_FIRED`` locks the row, or ``TimerVoidError`` undoes all
 commits             the end of ``Processing._transacted``
 retries             ``DueRetries`` with ``firing.open_timer``
@@ -31,9 +31,7 @@ TOGETHER = Guard(
 )
 PARKED = Guard("a change voids what was parked", timers.CANCEL_TIMERS, "UPDATE parked", "fired after")
 ALONE = Guard("one replica fires at a time", firing.LOCK, "pg_try_advisory_xact_lock", "in vain: a rival")
-STILL_SET = Guard(
-    "settings are looked at once more", firing.DueTimers.claim, "timers.still_set", "in vain: it was void"
-)
+STILL_SET = Guard("settings are looked at once more", firing.DueTimers.claim, "timers.void", "in vain: it was void")
 GUARDS = (DUE, EXACT, COUNTED, FRESH, TOGETHER, PARKED, ALONE, STILL_SET)
 
 

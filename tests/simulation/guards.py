@@ -51,7 +51,7 @@ def _any_setting(query: str) -> str:
 GUARDS: Mapping[str, tuple[Mutation, ...]] = {
     "inbox": ((inbox, "claim", _all_new),),
     "offsets": ((offsets, "ADVANCE", _without(" AND koff.next_offset = moves.remembered")),),
-    "timers": ((timers, "DELETE_FIRED", _any_generation), (timers, "STILL_SET", _any_setting)),
+    "timers": ((timers, "DELETE_FIRED", _any_generation), (timers, "VOID", _any_setting)),
     "lease": ((deliveries, "TAKE", _leased_until_now),),
     "relay": ((relay, "TAKE", _any_owner),),
 }
