@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from types import MappingProxyType
 from uuid import UUID
 
@@ -34,6 +35,8 @@ ERRORS_MAX = 1000
 NAMED_MAX = 3
 """How many broken rules the detail names."""
 
+_SPECVERSION = ("ce_specversion", b"1.0")
+_CONTENT_TYPE = ("content-type", JSON_TYPE.encode())
 _ATTRIBUTES = frozenset({"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "traceparent", "content-type"})
 _REQUIRED = ("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time")
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -110,14 +113,15 @@ def seal(
     traceparent: str | None,
 ) -> list[tuple[str, bytes]]:
     """Return the headers of a message of ours in binary mode."""
+    kind, schema = _names_of(message.type)
     headers = [
-        ("ce_specversion", b"1.0"),
+        _SPECVERSION,
         ("ce_id", str(message_id).encode()),
         ("ce_source", source.encode()),
-        ("ce_type", message.type.encode()),
+        kind,
         ("ce_time", rfc3339(time).encode()),
-        ("ce_dataschema", schema_uri(message.type).encode()),
-        ("content-type", JSON_TYPE.encode()),
+        schema,
+        _CONTENT_TYPE,
     ]
     subject = message.subject()
     if subject is not None:
@@ -125,6 +129,12 @@ def seal(
     if traceparent is not None:
         headers.append(("traceparent", traceparent.encode()))
     return headers
+
+
+@cache
+def _names_of(type_name: str) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
+    """Return the headers that every message of a type has, made once."""
+    return ("ce_type", type_name.encode()), ("ce_dataschema", schema_uri(type_name).encode())
 
 
 def _open(record: Record, oldest: datetime, known: Mapping[str, _Known]) -> Received | None:

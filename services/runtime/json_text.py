@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
+import orjson
+
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 
@@ -16,7 +18,21 @@ class JsonTextError(ValueError):
 
 
 def read_strictly(value: bytes) -> Json:
-    """Return the document; refuses bad UTF-8, repeated names, NaN, endless numbers and bottomless nesting."""
+    """Return the document; refuses bad UTF-8, repeated names, NaN, endless numbers and bottomless nesting.
+
+    A text that a strict and quick parser and writer give back byte for byte holds nothing of that: a name that stands
+    twice would come back once. That is how most programs write, and it takes a third of the time.
+    """
+    try:
+        quick: Json = orjson.loads(value)
+        if orjson.dumps(quick) == value:
+            return quick
+    except (ValueError, TypeError):  # the writer says TypeError when the nesting is too deep for it
+        pass
+    return _read_slowly(value)
+
+
+def _read_slowly(value: bytes) -> Json:
     try:
         document: Json = _DECODER.decode(value.decode())
     except UnicodeDecodeError as error:
