@@ -36,8 +36,9 @@ from tests.support.floor import migrate_schema, settings_for
 CASES = 40_000
 """Events go round them in turn, so that nearly every event of a batch has a row of its own."""
 PORTION = 5_000
-PACE_PER_SECOND = 5_000
-"""At this load it is measured how long an event takes from the sender to the reader of its answer."""
+PACE_MAX = 5_000.0
+"""Events per second, at most half of what was just found possible, while it is measured how long an event takes from
+its sender to the reader of its answer."""
 TICK_SECONDS = 0.005
 VALUE_BYTES = 531
 ROWS_PER_EVENT = 4
@@ -94,13 +95,13 @@ async def run(ground: Ground) -> Measured:
         await bench.feed(bench.frames(PORTION))  # warm: compiled statements, the broker's compiler
         await bench.drained()
         for _ in range(ground.runs):
-            await _measure(ground, bench, measured, events, pid)
-            await _pace(bench, measured, ground.size(8, 4))
+            rate = await _measure(ground, bench, measured, events, pid)
+            await _pace(bench, measured, min(PACE_MAX, rate / 2), ground.size(8, 4))
         measured.details["checked"] = await _counted(bench)
     return measured
 
 
-async def _measure(ground: Ground, bench: Bench, measured: Measured, events: int, pid: int) -> None:
+async def _measure(ground: Ground, bench: Bench, measured: Measured, events: int, pid: int) -> float:
     frames = bench.frames(events)
     limit = await measure(ground.kafka, ground.postgres, [frame.value for frame in frames[:20_000]])
     before, began = used({pid: hop.NAME}), time.perf_counter()
@@ -113,29 +114,31 @@ async def _measure(ground: Ground, bench: Bench, measured: Measured, events: int
     measured.add("W5_cpu_us_per_event", cost["sum"])
     measured.details["cpu_us_per_event"] = cost
     measured.details["raw_rates"] = limit.rates()
+    return rate
 
 
-async def _pace(bench: Bench, measured: Measured, seconds: int) -> None:
+async def _pace(bench: Bench, measured: Measured, pace: float, seconds: int) -> None:
     """Send at an even pace and note how long it takes until the answer has been read."""
-    frames = bench.frames(PACE_PER_SECOND * seconds)
+    frames = bench.frames(round(pace * seconds))
     sent: dict[bytes, float] = {}
     for place in bench.places:
         bench.reader.seek(place, (await bench.reader.end_offsets([place]))[place])
     async with asyncio.TaskGroup() as group:
         reading = group.create_task(_read(bench.reader, sent, len(frames)))
-        await _send(bench, frames, sent)
+        await _send(bench, frames, sent, pace)
+    measured.add("W5_e2e_events_per_second", pace)
     for share, name in ((0.5, "p50"), (0.99, "p99")):
         measured.add(f"W5_e2e_{name}_ms", percentile(reading.result(), share) * 1000)
 
 
-async def _send(bench: Bench, frames: Sequence[Frame], sent: dict[bytes, float]) -> None:
+async def _send(bench: Bench, frames: Sequence[Frame], sent: dict[bytes, float], pace: float) -> None:
     """Send as many as should have been sent by now, again and again; what is late is late for its events too."""
     began, done = time.perf_counter(), 0
     while done < len(frames):
-        wanted = min(int((time.perf_counter() - began) * PACE_PER_SECOND), len(frames))
+        wanted = min(int((time.perf_counter() - began) * pace), len(frames))
         some = frames[done:wanted]
         for number, frame in enumerate(some, done):
-            sent[_answer_of(frame)] = began + number / PACE_PER_SECOND
+            sent[_answer_of(frame)] = began + number / pace
         done = wanted
         if some:
             await bench.feed(some)

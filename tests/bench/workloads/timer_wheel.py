@@ -64,6 +64,8 @@ async def _measure(wheel: Wheel, measured: Measured, parked: int, due: int) -> N
     measured.add("W1_timers_fired_per_second", due / (wheel.last_at - moment).total_seconds(), await _taken(wheel, now))
     for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0)):
         measured.add(f"W1_lateness_{name}_ms", percentile(wheel.lateness, share) * 1000)
+    measured.add("W1_cpu_us_per_timer_set", setting["sum"])
+    measured.add("W1_cpu_us_per_timer_fired", firing["sum"])
     cost = {"cpu_us_per_timer_set": setting, "cpu_us_per_timer_fired": firing}
     measured.details = {"batch": BATCH, "setters": SETTERS, **cost, "checked": await wheel.counted(due, parked)}
 
