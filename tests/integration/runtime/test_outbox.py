@@ -64,6 +64,6 @@ async def test_json_comes_and_goes_as_values_and_sessions_have_their_limits(
         assert await pool.fetchval("SELECT $1::jsonb", value) == value
         assert await pool.fetchval("SELECT $1::json", value) == value
         assert await pool.fetchval("SHOW idle_in_transaction_session_timeout") == "15s"
-        assert await pool.fetchval("SHOW lock_timeout") == "5s"
+        assert await pool.fetchval("SHOW lock_timeout") == "3s"
         with pytest.raises(asyncpg.QueryCanceledError):
             await pool.fetchval("SELECT pg_sleep(5)")
