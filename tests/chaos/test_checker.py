@@ -201,6 +201,19 @@ def test_a_timer_before_its_time_is_found() -> None:
         assert "late" in kinds(instead(record, replace(record, timestamp_ms=record.timestamp_ms + 60_000)))
 
 
+def test_what_was_due_before_its_case_was_there_is_not_late() -> None:
+    """A conversation goes on for minutes before it becomes a case; its greeting was due in its first seconds."""
+    for fired in [record for record in EXAMPLE.records if record.kind in BREACHED]:
+        later = replace(fired, timestamp_ms=fired.timestamp_ms + 60_000)
+        records = [
+            replace(record, timestamp_ms=later.timestamp_ms - 1)
+            if record.kind == "caseloop.case.opened.v1" and record.key == fired.key
+            else record
+            for record in instead(fired, later).records
+        ]
+        assert "late" not in kinds(replace(EXAMPLE, records=records))
+
+
 def test_a_warning_before_its_time_is_found() -> None:
     for record in EXAMPLE.records:
         if record.kind == "caseloop.clock.warned.v1":

@@ -55,14 +55,24 @@ def judge_followups(history: History, late_seconds: float, verdict: Verdict) -> 
         _judge_running(handle, steps, history, late_seconds, verdict)
     for handle, steps in _steps(history.on("notifications"), ("delivery_id",)).items():
         _judge_ranks(handle, steps, verdict)
+    opened = _opened(history)
     for record in _unrepeated(history.on("followups")):
         due = record.moment(DUE[record.kind]) if record.kind in DUE else None
         if due is not None:
-            _judge_moment(record, due, late_seconds, verdict)
+            _judge_moment(record, due, opened.get(record.key, due), late_seconds, verdict)
         if record.kind == "caseloop.clock.warned.v1":
             _judge_share(record, verdict)
     _judge_pairs(history, verdict)
     _judge_offers(history, late_seconds, verdict)
+
+
+def _opened(history: History) -> Mapping[str, float]:
+    """Return since when each case is there: the greeting of a conversation may be due before it becomes a case."""
+    opened: dict[str, float] = {}
+    for record in history.on(JOURNAL):
+        if record.kind == "caseloop.case.opened.v1":
+            opened.setdefault(record.key, record.timestamp_ms / 1000)
+    return opened
 
 
 def _unrepeated(records: Iterable[Record]) -> list[Record]:
@@ -140,11 +150,11 @@ def _judge_ranks(handle: str, steps: Sequence[Record], verdict: Verdict) -> None
         highest = max(rank, highest)
 
 
-def _judge_moment(record: Record, due: float, late_seconds: float, verdict: Verdict) -> None:
+def _judge_moment(record: Record, due: float, opened: float, late_seconds: float, verdict: Verdict) -> None:
     said = record.moment("occurred_at") or 0.0
     if min(said, record.timestamp_ms / 1000 + EARLY_SECONDS) < due - EARLY_SECONDS:
         verdict.add("early", record.where, f"{due - said:.3f} s before its time")
-    lateness = record.timestamp_ms / 1000 - due
+    lateness = record.timestamp_ms / 1000 - max(due, opened)
     verdict.lateness_seconds.append(lateness)
     if lateness > late_seconds:
         verdict.add("late", record.where, f"{lateness:.1f} s after its time")
