@@ -20,6 +20,8 @@ from tests.simulation.world import World
 
 PARTITIONS = 3
 SESSION_SECONDS = SESSION_MILLISECONDS / 1000
+ZOMBIE_SECONDS = 300.0
+"""So long a member may read on that its group has given up: long enough for people to say something meanwhile."""
 
 
 @dataclass(slots=True)
@@ -89,11 +91,13 @@ class Group:
     places: Sequence[TopicPartition]
     committed: dict[TopicPartition, int] = field(default_factory=dict)
     members: "list[Member]" = field(default_factory=list)
+    zombies: "list[Member]" = field(default_factory=list)
+    """Given up, and reading on."""
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def arrived(self, place: TopicPartition) -> None:
         """Wake whoever reads this partition."""
-        for member in self.members:
+        for member in (*self.members, *self.zombies):
             if place in member.positions:
                 member.wake.set()
 
@@ -114,13 +118,15 @@ class Group:
         self.bus.world.after(SESSION_SECONDS, lambda: self.leave(member))
 
     def expel(self, member: "Member") -> None:
-        """Give a member up that lives and works on, until it hears of it and joins again."""
-        if len(self.members) > 1 and member in self.members:
+        """Now and then give a member up that lives and works on, until it hears of it and joins again."""
+        if len(self.members) > 1 and member in self.members and self.bus.world.faults.strikes("expelled"):
             self.members.remove(member)
+            self.zombies.append(member)
             self._share()
-            self.bus.world.after(self.bus.world.faults.seconds(0.1, 20.0), lambda: self._return(member))
+            self.bus.world.after(self.bus.world.faults.seconds(0.1, ZOMBIE_SECONDS), lambda: self._return(member))
 
     def _return(self, member: "Member") -> None:
+        self.zombies.remove(member)
         if member.open:
             self.join(member)
 
@@ -252,8 +258,7 @@ class Broker:
             await self._subscription._receive(tuple(record for records in fetched.values() for record in records))
             if world.faults.strikes("rebalance"):
                 self._group.rebalance()
-            if world.faults.strikes("expelled"):
-                self._group.expel(member)
+            self._group.expel(member)
 
 
 def put_in(subscription: Subscription, bus: Bus, group: str, topics: Iterable[str]) -> Broker:

@@ -36,7 +36,7 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 OFTEN: dict[Kind, float] = {
     "crash": 0.0015,
-    "expelled": 0.004,
+    "expelled": 0.05,
     "rebalance": 0.004,
     "conflict": 0.01,
     "deadlock": 0.005,

@@ -1,58 +1,73 @@
 """What would an idle loop find if it looked now?
 
-Services look for work several times a second. As long as nothing in their schema has changed and nothing has become
-due, a look finds what it found before: nothing. Then nobody has to ask the server, and the clock may jump.
+Services look for work several times a second. As long as nothing in the tables that they look into has changed and
+nothing has become due, a look finds what it found before: nothing. Then nobody has to ask the server, and the clock may
+jump.
 """
 
+import math
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from services.notify.storage import leases as deliveries
 from services.router.storage import queues, snapshots
-from services.runtime import firing, leases, relay, retrier, timers
-from tests.simulation.server import SERVICES, Server
+from services.runtime import leases, relay, retrier, timers
+from tests.simulation.server import SERVICES, Server, at
 from tests.simulation.world import World
 
 if TYPE_CHECKING:
     from tests.simulation.store import Held
 
+Version = tuple[int, ...]
+"""How often the tables that a look looks into have changed."""
 AHEAD_SECONDS = 1.0
 """How far an idle loop looks ahead at most (timers: a quarter of a second)."""
-IDLE = frozenset({timers.LIST_DUE, retrier.DUE, snapshots.DUE, deliveries.TAKE, queues.MOVED, queues.IDLE, queues.BUSY})
-"""Looks that change nothing when they find nothing, and that find nothing before something changes or becomes due."""
-TIMELESS = frozenset({queues.BUSY})
-"""Looks whose answer has nothing to do with time."""
 HOUSEKEEPING = frozenset(
-    {leases.PREPARE, leases.LOCK, leases.SEEN, leases.RELAYS, leases.HELD, leases.ASSIGN, leases.LEAVE, firing.LOCK}
+    {leases.PREPARE, leases.LOCK, leases.SEEN, leases.RELAYS, leases.HELD, leases.ASSIGN, leases.LEAVE}
 )
 """What changes nothing that anybody else waits for."""
-_WRITES = re.compile(r"\bINSERT INTO\b|\bDELETE FROM\b|\bUPDATE\s+\w+\s+(AS\s+\w+\s+)?SET\b")
-_COMMON = """
--- When does time alone bring something about in this schema?
-SELECT min(due) FROM (
-    SELECT min(due_at) FROM {s}.timers
-    UNION ALL SELECT min(next_attempt_at) FROM {s}.parked WHERE status = 'retry'
-    UNION ALL SELECT greatest(min(lease_until), $1::timestamptz + make_interval(secs => $2))
-        FROM {s}.outbox_leases HAVING EXISTS (SELECT FROM {s}.outbox)
-    {own}
-) AS dues (due)
+_WRITES = re.compile(r"\b(?:INSERT INTO|DELETE FROM|UPDATE)\s+(\w+)")
+_WORDS = re.compile(r"\w+")
+_DUE = """
+-- What is the next that time alone brings about in this schema? Of a relay's rows: when may somebody send them.
+SELECT (SELECT min(due_at) FROM {s}.timers) AS timers,
+    (SELECT min(next_attempt_at) FROM {s}.parked WHERE status = 'retry') AS retries,
+    (SELECT min(lease_until) FROM {s}.outbox_leases HAVING EXISTS (SELECT FROM {s}.outbox)) AS outbox {own}
 """
 _OWN = {
-    "notify": "UNION ALL SELECT min(due_at) FROM notify.deliveries WHERE state IN ('queued', 'sending', 'unknown')",
-    "router": """
-    UNION ALL SELECT min(since) + interval '3 seconds' FROM router.snapshots_due
-    UNION ALL SELECT min(worked_at + pause) FROM router.cases,
+    "notify": """,
+    (SELECT min(due_at) FROM notify.deliveries WHERE state IN ('queued', 'sending', 'unknown')) AS deliveries""",
+    "router": """,
+    (SELECT min(since) + interval '3 seconds' FROM router.snapshots_due) AS snapshots,
+    (SELECT min(worked_at + pause) FROM router.cases,
         unnest(ARRAY[interval '1 hour', interval '4 hours', interval '24 hours']) AS pauses (pause)
-        WHERE holder IS NOT NULL AND state = 'assigned' AND worked_at + pause > $1
-    """,
+        WHERE holder IS NOT NULL AND state = 'assigned' AND worked_at + pause > now()) AS cases,
+    (SELECT max(queued_at) FROM router.cases WHERE queue IS NOT NULL) AS queued""",
 }
-NEXT_DUE = {service: _COMMON.format(s=service, own=_OWN.get(service, "")) for service in SERVICES}
-RELAXING = "SELECT max(queued_at) FROM router.cases WHERE queue IS NOT NULL"
+DUE = {service: _DUE.format(s=service, own=_OWN.get(service, "")) for service in SERVICES}
 RELAXING_SECONDS = 150.0
 """So long after it was queued a case may find an agent by waiting alone (A3)."""
 STEP_SECONDS, PATIENT_SECONDS = 30.0, 3600.0
+
+
+def _idle() -> Mapping[str, str | None]:
+    """Return the looks that change nothing when they find nothing, and that find nothing before something is due.
+
+    And what it is that is due then; none for an answer that has nothing to do with time. A look stands here as it is in
+    this run, with or without its guard.
+    """
+    return {
+        timers.LIST_DUE: "timers",
+        retrier.DUE: "retries",
+        deliveries.TAKE: "deliveries",
+        snapshots.DUE: "snapshots",
+        queues.MOVED: "cases",
+        queues.IDLE: "cases",
+        queues.BUSY: None,
+    }
 
 
 @dataclass(slots=True)
@@ -63,80 +78,73 @@ class Looks:
     world: World
     lease_seconds: float
     """Of the relays: each looks at its own three times while it lasts."""
-    versions: dict[str, int] = field(default_factory=dict)
-    _found: dict[tuple[str, str, object], tuple[int, Sequence[Any]]] = field(default_factory=dict)
+    idle: Mapping[str, str | None] = field(default_factory=_idle)
+    versions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By schema and table: how often something has changed there."""
+    _tables: dict[str, frozenset[str]] = field(default_factory=dict)
+    """The tables that a statement names."""
+    _found: dict[tuple[str, str, object], tuple[Version, Sequence[Any]]] = field(default_factory=dict)
     """By schema, query, and for relays the owner: each finds the rows of its own buckets only."""
-    _dues: dict[str, tuple[int, float | None]] = field(default_factory=dict)
-    saved: int = 0
+    _dues: dict[str, tuple[Version, float, dict[str, float]]] = field(default_factory=dict)
+    """By schema: what was due next of each kind, when asked at this second."""
 
-    def changed(self, schema: str) -> None:
-        """Note that something in this schema is different now."""
-        self.versions[schema] = self.versions.get(schema, 0) + 1
-
-    def tell_time(self, held: "Held", query: str) -> None:
-        """Let a statement read the virtual clock, if it reads one."""
-        self.server.tell_time(held.real, query, self.world.now())
+    def changed(self, schema: str, tables: Iterable[str]) -> None:
+        """Note that something in these tables is different now."""
+        self.versions.update((schema, table) for table in tables)
 
     def known(self, held: "Held", query: str, args: Sequence[object]) -> Sequence[Any] | None:
         """Return what this look would find, if that is known without looking."""
-        if held.begun or not (query in IDLE or (query is relay.TAKE and not args[2])):
+        if held.changed or not (query in self.idle or (query is relay.TAKE and not args[2])):
             return None
-        version, rows = self._found.get(_look(held, query, args), (-1, ()))
-        if version != self.versions.get(held.schema, 0) or not self._nothing_due(held.schema, query):
+        version, rows = self._found.get(_look(held, query, args), (None, ()))
+        if version != self._version(held.schema, query) or not self._nothing_due(held.schema, self.idle.get(query)):
             return None
-        self.saved += 1
         return rows
 
     def remember(self, held: "Held", query: str, args: Sequence[object], rows: object) -> None:
         """Keep what a look has found, if it will find the same again."""
-        if query is leases.ASSIGN:  # these buckets may be another's from now on
-            for look in [each for each in self._found if each[:2] == (held.schema, relay.TAKE)]:
-                del self._found[look]
-        looked = query in IDLE or query is relay.TAKE
-        if looked and not held.begun and isinstance(rows, list) and (not rows or query in TIMELESS):
-            self._found[_look(held, query, args)] = (self.versions.get(held.schema, 0), rows)
+        if query is leases.ASSIGN:  # some of these buckets may have been another's, or nobody's
+            self._found.pop((held.schema, relay.TAKE, args[0]), None)
+        looked = query in self.idle or query is relay.TAKE
+        if looked and not held.changed and isinstance(rows, list) and (not rows or query is queues.BUSY):
+            self._found[_look(held, query, args)] = (self._version(held.schema, query), rows)
 
-    def changes(self, query: str, args: Sequence[object], answer: object) -> bool:
-        """Tell whether a statement has changed anything that somebody may wait for."""
-        if query in HOUSEKEEPING or (query in IDLE and not answer):
-            return False
-        if query is relay.TAKE:
-            return bool(args[2])
-        if isinstance(answer, str) and answer.endswith(" 0"):
-            return False
-        return _WRITES.search(query) is not None
+    def changes(self, query: str, args: Sequence[object], answer: object) -> frozenset[str]:
+        """Return the tables in which a statement may have changed something that somebody may wait for."""
+        nothing = query in HOUSEKEEPING or (query in self.idle and not answer) or (query is relay.TAKE and not args[2])
+        if nothing or (isinstance(answer, str) and answer.endswith(" 0")):
+            return frozenset()
+        return self.server.tables & frozenset(_WRITES.findall(query))
 
     def next_due(self) -> float | None:
         """Return when time alone will bring something about, in seconds of the loop; moments that passed count too."""
-        dues = [due for service in SERVICES if (due := self._due(service)) is not None]
-        return min(dues) if dues else None
+        return min((moment for service in SERVICES for moment in self._due(service).values()), default=None)
 
-    def _nothing_due(self, schema: str, query: str) -> bool:
-        if query in TIMELESS:
-            return True
-        due = self._due(schema)
-        return due is None or due > self.world.loop.time() + AHEAD_SECONDS
+    def _version(self, schema: str, query: str) -> Version:
+        return tuple([self.versions[schema, table] for table in self._named(query)])
 
-    def _due(self, schema: str) -> float | None:
-        version, due = self._dues.get(schema, (-1, None))
-        if version == self.versions.get(schema, 0) and (due is None or due > self.world.loop.time()):
-            return due
-        bound = self.lease_seconds / 6
-        moment = self.server.run(self.server.monitor.fetchval(NEXT_DUE[schema], self.world.now(), bound))
-        due = None if moment is None else self.world.seconds(moment)
-        if schema == "router" and (step := self._next_step()) is not None:
-            due = step if due is None else min(step, due)
-        self._dues[schema] = (self.versions.get(schema, 0), due)
-        return due
+    def _named(self, query: str) -> frozenset[str]:
+        if query not in self._tables:
+            self._tables[query] = self.server.tables & frozenset(_WORDS.findall(query))
+        return self._tables[query]
 
-    def _next_step(self) -> float | None:
-        """Return when a waiting case is looked at again: often while demands relax, then for its band only."""
-        queued = self.server.run(self.server.monitor.fetchval(RELAXING))
-        if queued is None:
-            return None
-        now = self.world.loop.time()
-        fresh = now - self.world.seconds(queued) < RELAXING_SECONDS
-        return now + (STEP_SECONDS if fresh else PATIENT_SECONDS)
+    def _nothing_due(self, schema: str, kind: str | None) -> bool:
+        return kind is None or self._due(schema).get(kind, math.inf) > self.world.loop.time() + AHEAD_SECONDS
+
+    def _due(self, schema: str) -> dict[str, float]:
+        current, now = self._version(schema, DUE[schema]), self.world.loop.time()
+        version, asked, dues = self._dues.get(schema, (None, now, {}))
+        if version != current or (asked < now and min(dues.values(), default=math.inf) <= now):
+            told, given = at(self.world.now(), DUE[schema], ())
+            row = self.server.run(self.server.monitor.fetchrow(told, *given))
+            dues = {kind: self.world.seconds(moment) for kind, moment in row.items() if moment is not None}
+            if "outbox" in dues:
+                dues["outbox"] = max(dues["outbox"], now + self.lease_seconds / 6)
+            if "queued" in dues:  # it is looked at again: often while demands relax, then for its band only
+                fresh = now - dues["queued"] < RELAXING_SECONDS
+                dues["queued"] = now + (STEP_SECONDS if fresh else PATIENT_SECONDS)
+            self._dues[schema] = (current, now, dues)
+        return dues
 
 
 def _look(held: "Held", query: str, args: Sequence[object]) -> tuple[str, str, object]:

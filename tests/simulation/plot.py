@@ -30,10 +30,10 @@ class Plot:
     def drawn(cls, chance: random.Random) -> Self:
         """Return the frame that this source of chance draws."""
         kind = chance.random()
-        if kind < 0.75:
+        if kind < 0.85:
             first = chance.choice((8.5, 10.0, 13.5, 16.0, 20.0))
-            return cls(_hour(first), chance.uniform(2.0, 5.0), chance.randint(1, 4))
-        if kind < 0.95:
+            return cls(_hour(first), chance.uniform(1.5, 4.0), chance.randint(1, 3))
+        if kind < 0.97:
             return cls(_hour(15.0), 42.0, chance.randint(2, 6))
         return cls(_hour(8.5), 75.5, chance.randint(4, 10))
 
@@ -54,3 +54,7 @@ class Plot:
 
 def _hour(hour: float) -> datetime:
     return FRIDAY + timedelta(hours=hour)
+
+
+SHORT = Plot(_hour(10.0), 1.8, 3)
+"""Some hours in which three customers come."""

@@ -37,6 +37,8 @@ from tests.simulation.store import Store
 from tests.simulation.world import World
 
 INTERRUPTIONS = frozenset({"loop_interrupted", "poll_failed", "publish_failed", "transaction_retried"})
+CALM_LEASE_SECONDS = 6.0
+"""How long a relay's lease lasts where nothing goes wrong, as where nobody sets it."""
 PAUSED_SECONDS = 6.0
 """Longer than a loop pauses after it was interrupted: the clock does not jump over its next try."""
 
@@ -105,9 +107,9 @@ class Process:
         if not self.alive:
             raise asyncio.CancelledError
 
-    def point(self) -> None:
+    def point(self, share: float = 1.0) -> None:
         """Go on, or die here."""
-        if self.alive and self.town.world.faults.strikes("crash"):
+        if self.alive and self.town.world.faults.strikes("crash", share):
             self.kill()
         self.check()
 

@@ -1,11 +1,13 @@
 """How do a service's messages reach the simulated topics, and what does the service hear of it?
 
 As with the idempotent producer: what goes to one partition arrives in order, and the first batch that is refused holds
-back the rest of its partition. An answer may stay away although everything has arrived, or will arrive later.
+back the rest of its partition. An answer may stay away although everything has arrived, or will arrive later: at the
+latest before what the same producer sends to that partition next, and later than that only when its process is dead.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.runtime.frames import Frame
 from services.runtime.publishing import Published, partition_of
@@ -13,6 +15,8 @@ from tests.simulation.bus import PARTITIONS, Bus
 from tests.simulation.store import Owner
 
 Chain = list[tuple[int, Frame]]
+Place = tuple[str, int]
+"""Topic and partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +25,14 @@ class BusPublisher:
 
     bus: Bus
     owner: Owner
+    late: dict[Place, tuple[asyncio.TimerHandle, Chain]] = field(default_factory=dict)
+    """What is still on its way to a partition, and when it will be there."""
 
     async def publish(self, rows: Mapping[int, Iterable[Frame]], within_seconds: float) -> Published:
         """Send the frames of these rows in their order and say which rows are known to have arrived."""
         self.owner.point()
         world = self.bus.world
-        chains: dict[tuple[str, int], Chain] = {}
+        chains: dict[Place, Chain] = {}
         for row, frames in rows.items():
             for frame in frames:
                 chains.setdefault((frame.topic, partition_of(frame.key, PARTITIONS)), []).append((row, frame))
@@ -35,7 +41,7 @@ class BusPublisher:
         order = list(chains)
         world.chance.shuffle(order)
         for place in order:
-            missing = await self._deliver(chains[place])
+            missing = await self._deliver(place, chains[place])
             if missing:
                 problem = f"no ack of {place[0]} (drawn)"
                 left -= missing
@@ -44,21 +50,29 @@ class BusPublisher:
         self.owner.point()
         return Published(left, problem)
 
-    async def _deliver(self, chain: Chain) -> set[int]:
+    async def _deliver(self, place: Place, chain: Chain) -> set[int]:
         """Send one partition's batches and return the rows of which something is not known to have arrived."""
         world, faults = self.bus.world, self.bus.world.faults
         await world.pause(faults.seconds(0.0005, 0.05))
         self.owner.point()
+        self._arrive(place)
         whole = len(chain)
         arriving = world.chance.randint(0, whole) if faults.strikes("publish_lost") else whole
         if faults.strikes("publish_late"):
-            world.after(faults.seconds(0.5, 30.0), lambda: self._append(chain[:arriving]))
+            self.late[place] = world.after(faults.seconds(0.5, 30.0), lambda: self._arrive(place)), chain[:arriving]
             return {row for row, _ in chain}
         self._append(chain[:arriving])
         self.owner.point()
         if faults.strikes("publish_unanswered"):
             return {row for row, _ in chain}
         return {row for row, _ in chain[arriving:]}
+
+    def _arrive(self, place: Place) -> None:
+        """Put there what is still on its way."""
+        if place in self.late:
+            planned, chain = self.late.pop(place)
+            planned.cancel()
+            self._append(chain)
 
     def _append(self, chain: Chain) -> None:
         for _, frame in chain:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -14,11 +15,12 @@ from services.runtime.settings import STANDARD_POLICY
 from tests.simulation.bus import Bus
 from tests.simulation.checks import Checks
 from tests.simulation.customers import Customers
+from tests.simulation.faults import Kind
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.observing import Observed
 from tests.simulation.outside import Outside
-from tests.simulation.plot import HOUR, Plot
-from tests.simulation.process import Process, QuietLog, Town
+from tests.simulation.plot import HOUR, SHORT, Plot
+from tests.simulation.process import CALM_LEASE_SECONDS, Process, QuietLog, Town
 from tests.simulation.provider import Provider
 from tests.simulation.server import SERVICES, Server
 from tests.simulation.staff import Staff
@@ -26,6 +28,7 @@ from tests.simulation.store import Store
 from tests.simulation.world import World
 
 STOP_SECONDS = 10.0
+TWO = 0.4
 LINES_KEPT = 5000
 HEARD = frozenset({"case.events", "channel.outbound"})
 
@@ -49,6 +52,8 @@ class Run:
 
     town: Town
     plot: Plot
+    two: float
+    """How likely a service has two processes."""
     lines: list[str] = field(default_factory=list)
     processes: dict[str, Process] = field(default_factory=dict)
     exits: list[str] = field(default_factory=list)
@@ -63,7 +68,7 @@ class Run:
         self.town.bus.listeners.append(lambda record: _heard(record, staff, customers))
         for service in SERVICES:
             self._start(service, 0)
-            if world.chance.random() < 0.3:
+            if world.chance.random() < self.two:
                 self._start(service, 1)
         staff.hire()
         customers.live()
@@ -115,19 +120,21 @@ class Run:
         return late + [f"{left} after the stop" for left in Checks(self.town).unsaid()]
 
 
-def simulate(server: Server, seed: int) -> Result:
-    """Run one seed on this server and return what it showed."""
+def simulate(server: Server, seed: int, storm: Mapping[Kind, float] | None = None) -> Result:
+    """Run one seed on this server and return what it showed; in a storm two of each service, some hours of work."""
     server.clear()
     random.seed(seed)
     loop = VirtualLoop(random.Random(f"order {seed}"))
-    plot = Plot.drawn(random.Random(f"plot {seed}"))
+    plot = SHORT if storm is not None else Plot.drawn(random.Random(f"plot {seed}"))
     world = World(seed, loop, plot.begin)
-    lease = world.chance.choice((6.0, 60.0, 300.0, 300.0))
+    if storm is not None:
+        world.faults.chances = dict(storm)
+    lease = world.chance.choice((6.0, 60.0, 300.0, 300.0)) if world.faults.chances else CALM_LEASE_SECONDS
     bus, store = Bus(world), Store(world, server, lease)
     world.next_due = store.looks.next_due
     town = Town(world, bus, store, Provider(world, Outside(bus)), _policy(), Observed(world, server), lease)
     store.watch = town.observed.statement
-    run = Run(town, plot)
+    run = Run(town, plot, 1.0 if storm is not None else TWO)
     try:
         problems = loop.run_until_complete(run.go())
     finally:

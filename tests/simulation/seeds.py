@@ -22,7 +22,7 @@ from typing import Any
 import asyncpg
 import psutil
 
-from tests.simulation.guards import GUARDS, unguarded
+from tests.simulation.guards import GUARDS, STORMS, unguarded
 from tests.simulation.loop import Blocking
 from tests.simulation.run import Result, simulate
 from tests.simulation.server import Server, a_server
@@ -62,7 +62,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--stop", action="store_true", help="stop at the first seed that fails")
     parser.add_argument("--quiet", action="store_true", help="say nothing about seeds that pass")
     parser.add_argument("--processes", type=int, default=PROCESSES, help="how many at the same time")
-    parser.add_argument("--without", choices=sorted(GUARDS), help="take a protection away; some seed must fail")
+    parser.add_argument("--without", choices=sorted(GUARDS), help="take a protection away, in the storm that needs it")
+    parser.add_argument("--storm", choices=sorted(GUARDS), help="the storm of this protection, with it in place")
     parser.add_argument("--report", type=Path, default=BUILD / "simulation.json", help="where the figures go")
     return parser.parse_args(arguments)
 
@@ -72,7 +73,9 @@ def _results(dsn: str, given: argparse.Namespace) -> Iterator[Result]:
     seeds = range(given.first, given.first + given.seeds) if given.seed is None else [given.seed]
     processes = max(1, min(given.processes, len(seeds)))
     with ProcessPoolExecutor(processes, get_context("spawn"), _open, (dsn,)) as pool:
-        for done in as_completed([pool.submit(_one, seed, given.without) for seed in seeds]):
+        for done in as_completed(
+            [pool.submit(_one, seed, given.without, given.without or given.storm) for seed in seeds]
+        ):
             result = done.result()
             _tell(result, given)
             yield result
@@ -88,12 +91,12 @@ def _open(dsn: str) -> None:
     Finalize(None, stack.close, exitpriority=1)
 
 
-def _one(seed: int, without: str | None) -> Result:
+def _one(seed: int, without: str | None, storm: str | None) -> Result:
     """Run one seed in this process."""
     server = _SERVER[0]
     before = _cpu_seconds(server)
     with unguarded(without):
-        result = simulate(server, seed)
+        result = simulate(server, seed, STORMS[storm] if storm else None)
     result.cpu_seconds = _cpu_seconds(server) - before
     return result
 
@@ -147,8 +150,8 @@ def _tell_failure(result: Result, given: argparse.Namespace) -> None:
     )
     for problem in result.problems[:PROBLEMS_SHOWN]:
         _say(f"  {problem}\n")
-    without = f" --without {given.without}" if given.without else ""
-    _say(f'  replay: make simulate ARGS="--seed {result.seed}{without}"\n')
+    how = [f" --{name} {value}" for name in ("without", "storm") if (value := getattr(given, name))]
+    _say(f'  replay: make simulate ARGS="--seed {result.seed}{"".join(how)}"\n')
 
 
 def _report(results: Sequence[Result], seconds: float) -> dict[str, Any]:

@@ -6,10 +6,11 @@ server by itself: no autovacuum, no statistics, no clock of its own.
 
 import asyncio
 import re
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import asyncpg
@@ -19,16 +20,8 @@ from tests.simulation.loop import Blocking
 
 Kind = TypeVar("Kind")
 SERVICES = ("intake", "router", "followup", "notify", "desk")
-LOOK_SECONDS = 0.003
-"""After so long a statement is asked whether it waits for a lock."""
-CLOCKS = """
--- The clock of the database is the virtual one: this schema stands before pg_catalog in the search path.
-CREATE SCHEMA IF NOT EXISTS virtual;
-CREATE OR REPLACE FUNCTION virtual.clock_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
-    AS $$ SELECT current_setting('virtual.now')::timestamptz $$;
-CREATE OR REPLACE FUNCTION virtual.now() RETURNS timestamptz LANGUAGE sql STABLE
-    AS $$ SELECT current_setting('virtual.now')::timestamptz $$;
-"""
+LOOK_SECONDS = 0.001
+"""After so long a statement is asked whether it waits for a lock; a selector waits for no shorter time."""
 TABLES = """
 SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
 WHERE schemaname = ANY ($1::text[]) AND tablename NOT IN ('migrations') ORDER BY schemaname, tablename
@@ -40,17 +33,29 @@ WHERE schemaname = ANY ($1::text[])
 QUIET = "ALTER TABLE {} SET (autovacuum_enabled = off)"
 BLOCKERS = "SELECT pg_blocking_pids($1)"
 CANCEL = "SELECT pg_cancel_backend($1)"
-TIME = "SELECT set_config('virtual.now', $1, false)"
-_READS_CLOCK = re.compile(r"\b(clock_timestamp|now)\(\)")
+_CLOCK = re.compile(r"\b(clock_timestamp|now)\(\)")
+_GIVEN = re.compile(r"\$(\d+)")
 SETTINGS = {
     "timezone": "UTC",
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
     "deadlock_timeout": "1h",
     "synchronous_commit": "off",
-    "virtual.now": "2026-01-01",
 }
 """Deadlocks are found here and not there: whose turn it is to die must not depend on real time."""
+
+
+@cache
+def _told(query: str) -> tuple[str, bool]:
+    given = max(map(int, _GIVEN.findall(query)), default=0)
+    told, times = _CLOCK.subn(f"${given + 1}::timestamptz", query)
+    return told, times > 0
+
+
+def at(now: datetime, query: str, args: Sequence[object]) -> tuple[str, Sequence[object]]:
+    """Return a statement that is told the time instead of asking the server's clock, and what it is given."""
+    told, reads_clock = _told(query)
+    return told, (*args, now) if reads_clock else args
 
 
 @dataclass(eq=False, slots=True)
@@ -61,8 +66,6 @@ class Real:
     pid: int
     open: bool = False
     """Whether it may hold locks: it has a transaction or a statement that is not over."""
-    told: datetime | None = None
-    """The last time that it was told."""
 
 
 @dataclass(slots=True)
@@ -75,6 +78,8 @@ class Server:
     taken: dict[str, list[Real]] = field(default_factory=dict)
     monitor: Any = None
     empty: str = ""
+    tables: frozenset[str] = frozenset()
+    """What the tables of all schemas are called."""
     made: int = 0
 
     def run(self, work: Coroutine[Any, Any, Kind]) -> Kind:
@@ -112,28 +117,14 @@ class Server:
         self.taken[schema].remove(real)
         self.free[schema].append(real)
 
-    def tell_time(self, real: Real, query: str, now: datetime) -> None:
-        """Let this statement read the virtual clock, if it reads one."""
-        if real.told != now and _READS_CLOCK.search(query):
-            self.run(real.connection.execute(TIME, now.isoformat()))
-            real.told = now
-
-    def tell_monitor(self, now: datetime) -> None:
-        """Let the monitor read the virtual clock."""
-        self.run(self.monitor.execute(TIME, now.isoformat()))
-
     def is_alone(self, schema: str, real: Real) -> bool:
         """Tell whether nobody else holds a lock in this schema; this connection may from now on."""
         real.open = True
         return all(each is real or not each.open for each in self.taken[schema])
 
-    def is_settled(self, real: Real, task: "asyncio.Task[Any]") -> bool:
-        """Tell whether a statement has ended; if not, it waits for a lock."""
-        return task.done() or self.run(self._is_settled(real, task))
-
-    def blockers(self, real: Real) -> set[int]:
-        """Return the servers' processes whose locks this one waits for."""
-        return set(self.run(self.monitor.fetchval(BLOCKERS, real.pid)))
+    def blockers(self, real: Real, task: "asyncio.Task[Any]", patience: float = 0.0) -> set[int]:
+        """Return the server's processes for whose locks a statement waits; none when it has ended."""
+        return set() if task.done() else self.run(self._blockers(real, task, patience))
 
     def cancel(self, real: Real, task: "asyncio.Task[Any]") -> None:
         """End a statement that waits for a lock."""
@@ -144,7 +135,6 @@ class Server:
         """Undo the transaction of a connection."""
         self.run(real.connection.execute("ROLLBACK"))
         real.open = False
-        real.told = None
 
     def pids(self) -> list[int]:
         """Return the server's processes that work for this one."""
@@ -161,28 +151,30 @@ class Server:
 
     async def _prepare(self) -> None:
         self.monitor = await asyncpg.connect(self.dsn)
-        await self.monitor.execute(CLOCKS)
         for service in SERVICES:
             await migrations.migrate(self.monitor, service)
         await self.monitor.execute("RESET search_path")
         tables = [row[0] for row in await self.monitor.fetch(TABLES, SERVICES)]
+        self.tables = frozenset(table.partition(".")[2] for table in tables)
         sequences = [row[0] for row in await self.monitor.fetch(SEQUENCES, SERVICES)]
         for table in tables:
             await self.monitor.execute(QUIET.format(table))
         self.empty = ";".join([f"TRUNCATE {', '.join(tables)} RESTART IDENTITY", *sequences])
 
     async def _connect(self, schema: str) -> Real:
-        settings = SETTINGS | {"search_path": f"{schema}, virtual, pg_catalog", "application_name": schema}
-        connection = await asyncpg.connect(self.dsn, server_settings=settings)
+        settings = SETTINGS | {"search_path": schema, "application_name": schema}
+        connection = await asyncpg.connect(self.dsn, server_settings=settings, max_cached_statement_lifetime=0)
         await database._prepare(connection)
         return Real(connection, connection.get_server_pid())
 
-    async def _is_settled(self, real: Real, task: "asyncio.Task[Any]") -> bool:
+    async def _blockers(self, real: Real, task: "asyncio.Task[Any]", patience: float) -> set[int]:
         """Give the server time to end a statement; only one that waits for a lock does not."""
-        while not (await asyncio.wait([task], timeout=LOOK_SECONDS))[0]:
-            if await self.monitor.fetchval(BLOCKERS, real.pid):
-                return task.done()
-        return True
+        while not (await asyncio.wait([task], timeout=patience))[0]:
+            blockers = set(await self.monitor.fetchval(BLOCKERS, real.pid))
+            if blockers and not task.done():
+                return blockers
+            patience = LOOK_SECONDS
+        return set()
 
     async def _cancel(self, real: Real, task: "asyncio.Task[Any]") -> None:
         while not task.done():

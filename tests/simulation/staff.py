@@ -122,8 +122,9 @@ class Staff:
         drawn = chance.random()
         left = (promise.due_at - self.world.now()).total_seconds()
         ids: dict[str, Any] = {"case_id": promise.case_id, "by": promise.by, "promise_id": promise.promise_id}
-        moment = left * chance.choice((0.3, 0.8, 0.999999, 1.0))
-        if drawn < 0.5:
+        just_before = max(left - chance.uniform(0.0, 0.5), 0.0)
+        moment = chance.choice((left * 0.3, left * 0.8, just_before, just_before, left))
+        if drawn < 0.4:
             self._later(moment, lambda: KeepPromise(**ids))
         elif drawn < 0.75:
             due_at = promise.due_at + timedelta(hours=chance.choice((1, 4, 30)))

@@ -15,14 +15,14 @@ import asyncpg
 
 from tests.simulation.faults import Faults
 from tests.simulation.looks import HOUSEKEEPING, Looks
-from tests.simulation.server import Real, Server
+from tests.simulation.server import LOOK_SECONDS, Real, Server, at
 from tests.simulation.world import World
 
-LOCK_SECONDS = 5.0
+LOCK_SECONDS = 3.0
 """How long a statement waits for a lock, as the services set it."""
 
 IDLY = 0.1
-"""How much less often leases and empty rounds are hit: there are so many of them."""
+"""How much less often leases and empty rounds are hit: there are so many of them, and who dies makes more of them."""
 
 
 class Owner(Protocol):
@@ -34,7 +34,7 @@ class Owner(Protocol):
         """Go on, or raise ``CancelledError`` when the process is dead."""
         ...
 
-    def point(self) -> None:
+    def point(self, share: float = 1.0) -> None:
         """Go on, or raise ``CancelledError`` when the process is dead or dies here."""
         ...
 
@@ -50,7 +50,6 @@ class Store:
     looks: Looks = field(init=False)
     waiting: "list[Held]" = field(default_factory=list)
     """Connections whose statement waits for a lock."""
-    freed: asyncio.Event = field(default_factory=asyncio.Event)
     watch: "Callable[[Held, str, Sequence[object]], None]" = lambda _held, _query, _args: None
     """Told of every statement that has run."""
 
@@ -58,29 +57,29 @@ class Store:
         """Know nothing about what idle loops would find."""
         self.looks = Looks(self.server, self.world, self.lease_seconds)
 
-    def ended(self) -> None:
-        """Let whoever waits for a lock have it: a transaction has ended.
+    def ended(self, pid: int) -> None:
+        """Let whoever waits for a lock of this server's process have it: its transaction has ended.
 
         The server hands locks on at once. So it is seen to have done so before anybody else asks for anything, or
         real time would decide who is first.
         """
         for held in self.waiting:
-            if held.task is not None:
-                self.server.is_settled(held.real, held.task)
-        self.freed.set()
-        self.freed = asyncio.Event()
+            if held.task is not None and pid in held.blockers:
+                held.blockers = self.server.blockers(held.real, held.task)
+                if not held.blockers:
+                    held.freed.set()
 
     def is_ring(self, held: "Held") -> bool:
         """Tell whether this connection waits for one that waits, in the end, for this one."""
         seen: set[int] = set()
-        left = self.server.blockers(held.real)
-        by_pid = {each.real.pid: each for each in self.waiting}
+        left = set(held.blockers)
+        tasks = {each.real.pid: (each.real, each.task) for each in self.waiting if each.task is not None}
         while left:
             pid = left.pop()
             if pid == held.real.pid:
                 return True
-            if pid not in seen and pid in by_pid:
-                left |= self.server.blockers(by_pid[pid].real)
+            if pid not in seen and pid in tasks:
+                left |= self.server.blockers(*tasks[pid])
             seen.add(pid)
         return False
 
@@ -96,9 +95,14 @@ class Held:
     depth: int = 0
     begun: bool = False
     closed: bool = False
-    changed: bool = False
+    changed: set[str] = field(default_factory=set)
+    """The tables in which this transaction has changed something."""
     task: "asyncio.Task[Any] | None" = None
     """A statement that is not over: it waits for a lock."""
+    blockers: set[int] = field(default_factory=set)
+    """The server's processes for whose locks it waits, as last seen."""
+    freed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there are none any more."""
     notes: list[Callable[[], None]] = field(default_factory=list)
     """What the checks want to know once this transaction is stored, whether or not its process hears of it."""
 
@@ -127,7 +131,7 @@ class Held:
     async def copy_records_to_table(self, table: str, **options: Any) -> str:  # noqa: ANN401 - asyncpg's
         """Copy rows in."""
         await self._before()
-        self.changed = True
+        self.changed.add(table)
         status: str = await self._waited(lambda: self.real.connection.copy_records_to_table(table, **options))
         return status
 
@@ -159,10 +163,11 @@ class Held:
         known = self.store.looks.known(self, query, args) if how == "fetch" else None
         if known is not None:
             return known
-        await self._before(IDLY if query in HOUSEKEEPING else 1.0)
-        self.store.looks.tell_time(self, query)
+        share = IDLY if query in HOUSEKEEPING else 1.0
+        await self._before(share)
+        told, given = at(self.store.world.now(), query, args)
         try:
-            answer = await self._waited(lambda: getattr(self.real.connection, how)(query, *args))
+            answer = await self._waited(lambda: getattr(self.real.connection, how)(told, *given))
         finally:
             self.real.open = self.begun
         self.changed |= self.store.looks.changes(query, args, answer)
@@ -170,7 +175,7 @@ class Held:
             self._settled()
         self.store.looks.remember(self, query, args, answer)
         self.store.watch(self, query, args)
-        self.owner.point()
+        self.owner.point(share)
         return answer
 
     async def _before(self, share: float = 1.0) -> None:
@@ -182,7 +187,7 @@ class Held:
             await self.store.world.pause(faults.seconds(0.0001, 3.0))
         else:
             await asyncio.sleep(0)
-        self.owner.point()
+        self.owner.point(share)
         if faults.strikes("cut", share):
             self.cut()
             raise _gone()
@@ -206,7 +211,8 @@ class Held:
             return server.run(call())
         task = self.task = server.start(call())
         try:
-            while not server.is_settled(self.real, task):
+            self.blockers = server.blockers(self.real, task, LOOK_SECONDS)
+            if self.blockers:
                 await self._blocked()
         finally:
             self._abandon()
@@ -222,24 +228,23 @@ class Held:
         store = self.store
         if store.is_ring(self):
             raise asyncpg.DeadlockDetectedError("deadlock detected")
+        self.freed.clear()
         store.waiting.append(self)
-        freed, world = store.freed, store.world
-        late = asyncio.Event()
-        world.after(LOCK_SECONDS, late.set)
-        world.after(LOCK_SECONDS, freed.set)
+        late = store.world.after(LOCK_SECONDS, self.freed.set)
         try:
-            await freed.wait()
+            await self.freed.wait()
         finally:
+            late.cancel()
             store.waiting.remove(self)
         self.owner.point()
-        if late.is_set():
+        if self.blockers:
             raise asyncpg.LockNotAvailableError("canceling statement due to lock timeout")
 
     async def _commit(self) -> None:
         if not self.begun:
             return
         faults, share = self.store.world.faults, 1.0 if self.changed else IDLY
-        self.owner.point()
+        self.owner.point(share)
         if faults.strikes("commit_lost", share):
             self.cut()
             raise _gone()
@@ -252,23 +257,24 @@ class Held:
         if faults.strikes("commit_unanswered", share):
             self.cut()
             raise _gone()
-        self.owner.point()
+        self.owner.point(share)
 
     def _settled(self) -> None:
         """Tell everybody that something may have changed for good."""
         if self.changed:
-            self.changed = False
-            self.store.looks.changed(self.schema)
+            self.store.looks.changed(self.schema, self.changed)
+            self.changed = set()
             self.store.world.moved()
-        self.store.ended()
+        self.store.ended(self.real.pid)
 
     def roll_back(self) -> None:
         """Undo the open transaction."""
         self.notes.clear()
         if self.begun:
-            self.begun = self.changed = False
+            self.begun = False
+            self.changed = set()
             self.store.server.roll_back(self.real)
-            self.store.ended()
+            self.store.ended(self.real.pid)
 
     def cut(self) -> None:
         """Lose the connection: the server rolls back, and nobody hears anything any more."""

@@ -26,7 +26,7 @@ class Somebody:
     def check(self) -> None:
         """Go on."""
 
-    def point(self) -> None:
+    def point(self, share: float = 1.0) -> None:
         """Go on."""
 
 

@@ -34,7 +34,7 @@ class World:
     chance: random.Random = field(init=False)
     """For people and the order of things; faults have a source of their own."""
     _moved: float = 0.0
-    _agenda: list[float] = field(default_factory=list)
+    _agenda: list[asyncio.TimerHandle] = field(default_factory=list)
     _tasks: "set[asyncio.Task[Any]]" = field(default_factory=set)
     _names: "count[int]" = field(default_factory=count)
     failures: list[BaseException] = field(default_factory=list)
@@ -57,14 +57,15 @@ class World:
         """Say that something has changed: everybody gets the time to look at it."""
         self._moved = self.loop.time()
 
-    def at(self, seconds: float, action: Callable[[], None]) -> None:
-        """Do something at this second of the loop; the clock does not jump over it."""
-        heapq.heappush(self._agenda, seconds)
-        self.loop.call_at(seconds, self._act, action)
+    def at(self, seconds: float, action: Callable[[], None]) -> asyncio.TimerHandle:
+        """Do something at this second of the loop, unless it is cancelled; the clock does not jump over it."""
+        planned = self.loop.call_at(seconds, self._act, action)
+        heapq.heappush(self._agenda, planned)
+        return planned
 
-    def after(self, seconds: float, action: Callable[[], None]) -> None:
+    def after(self, seconds: float, action: Callable[[], None]) -> asyncio.TimerHandle:
         """Do something after so many seconds."""
-        self.at(self.loop.time() + seconds, action)
+        return self.at(self.loop.time() + seconds, action)
 
     async def pause(self, seconds: float) -> None:
         """Return after so many virtual seconds."""
@@ -85,21 +86,24 @@ class World:
             self.failures.append(failure)
 
     def _act(self, action: Callable[[], None]) -> None:
-        while self._agenda and self._agenda[0] <= self.loop.time():
-            heapq.heappop(self._agenda)
         self.moved()
         action()
+
+    def _next_planned(self) -> float | None:
+        """Return when something is to be done that was planned."""
+        agenda, now = self._agenda, self.loop.time()
+        while agenda and (agenda[0].cancelled() or agenda[0].when() <= now):
+            heapq.heappop(agenda)
+        return agenda[0].when() if agenda else None
 
     def _skip(self) -> None:
         now = self.loop.time()
         if now - self._moved < STILL_SECONDS:
             return
-        moments = [self._agenda[0]] if self._agenda else []
-        if moments and moments[0] <= now + STILL_SECONDS:
+        planned = self._next_planned()
+        if planned is not None and planned <= now + STILL_SECONDS:
             return
-        due = self.next_due()
-        if due is not None:
-            moments.append(due)
+        moments = [moment for moment in (planned, self.next_due()) if moment is not None]
         if moments and min(moments) > now:
             self.loop.jump(min(moments))
             self.moved()
