@@ -1,11 +1,15 @@
 """Which workloads are there?"""
 
 from tests.bench.workload import Workload, Workloads
-from tests.bench.workloads import closed_loop, one_hop, timer_storm, timer_wheel
+from tests.bench.workloads import beside_plain, closed_loop, one_hop, timer_storm, timer_wheel
 
 WORKLOADS: Workloads = {
     "W1": Workload("a million timers set over a day, then a hundred thousand due now", timer_wheel.run),
     "W2": Workload("20,000 timers due in one instant, half of them moved or cancelled before", timer_storm.run),
     "W4": Workload("the closed loop: one chat message until its case is closed, all five services", closed_loop.run),
+    "W4p": Workload(
+        "the closed loop beside the same libraries by hand (the limit here), five durable steps a case",
+        beside_plain.run,
+    ),
     "W5": Workload("one hop: an event read, its effect and its answer stored once, the answer on Kafka", one_hop.run),
 }

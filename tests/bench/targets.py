@@ -42,6 +42,7 @@ TARGETS = (
     # From a chat message to its named handler, with nothing else under way.
     Target("W4_alone_assigned_ms", "W4 alone, assigned (p50)", most=40, unit="ms", part="p50"),
     Target("start_seconds", "start", most=10, unit="s"),
+    Target("W4p_product_to_plain_cases_per_second", "W4p cases per second beside plain", least=4, part="ratio"),
     Target("W5_events_per_second", "W5 events per second", least=10_000),
 )
 

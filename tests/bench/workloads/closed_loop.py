@@ -64,12 +64,12 @@ async def _bench(system: System, cases: int, alone: int) -> Measured:
     driver = Driver(system.kafka, uuid4().hex[:8])
     await driver.start()
     await driver.agents(4, DEPARTMENTS)
-    await _saturate(driver, 300)  # warm: compiled statements, the broker's compiler
+    await saturate(driver, 300)  # warm: compiled statements, the broker's compiler
     await driver.until_quiet(DEADLINE_SECONDS)
     singles = await _alone(driver, alone)
     names = {pid: name for name, pid in system.ready["pids"].items()}
     before, ends = used(names), await _ends(system)
-    seconds = await _saturate(driver, cases)
+    seconds = await saturate(driver, cases)
     after = used(names)
     counts, values = await _records(system, ends)
     await driver.stop()
@@ -78,7 +78,7 @@ async def _bench(system: System, cases: int, alone: int) -> Measured:
     return _report(system, cases, seconds, singles, each(before, after, cases, 1000), counts, limit, checked)
 
 
-async def _saturate(driver: Driver, cases: int) -> float:
+async def saturate(driver: Driver, cases: int) -> float:
     """Send as fast as they are taken and return the seconds from the first contact to the last close."""
     goal, began = driver.closed + cases, time.perf_counter()
     deadline = began + DEADLINE_SECONDS

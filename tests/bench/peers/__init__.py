@@ -1,0 +1,1 @@
+"""What would a user build or pick instead? Each does W4p: one record, five durable steps, one ``closed`` record."""
