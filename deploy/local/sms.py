@@ -30,6 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deploy.local.sms_pages import Answer, Ask, Pages
 from deploy.local.sms_receipts import Reporter, Status
+from deploy.local.sms_trouble import Fate, Trouble
 
 HANG_SECONDS = 3600.0
 
@@ -58,6 +59,12 @@ class Behaviour(BaseModel):
     """Nothing is accepted; every sender gets this status."""
     retry_after_seconds: int | None = Field(None, ge=0, le=86_400)
     """With ``fail_status``: the header Retry-After."""
+    per_second: float | None = Field(None, gt=0, le=100_000)
+    """What is above gets 429; a tenth of a second's worth may come at once."""
+    refused_share: float = Field(0.0, ge=0, le=1)
+    """Of the calls, whatever their number: 429."""
+    hanging_share: float = Field(0.0, ge=0, le=1)
+    """Of the calls: the answer never comes; half of these messages were accepted."""
     receipts: Literal["delivered", "failed", "none"] = "delivered"
     duplicate_receipts: bool = False
     receipts_url: str | None = None
@@ -84,6 +91,9 @@ class Provider:
     log: FileIO | None = None
     behaviour: Behaviour = field(default_factory=Behaviour)
     accepted: dict[str, Accepted] = field(default_factory=dict)
+    trouble: Trouble = field(default_factory=Trouble)
+    repeated: int = 0
+    """Messages offered again after they were accepted, shown by ``/health/live``."""
 
     def read_log(self) -> None:
         """Remember what an earlier process accepted; a last line that was cut off is cut out."""
@@ -121,11 +131,20 @@ class Provider:
         if behaviour.fail_status is not None:
             after = behaviour.retry_after_seconds
             return Answer(behaviour.fail_status, {"error": "as told"}, after)
+        fate = self.trouble.fate(message.client_reference, behaviour)
+        if fate == "refused":
+            return Answer(429, {"error": "too many messages"})
+        return await self._take(message, fate, behaviour)
+
+    async def _take(self, message: Message, fate: Fate, behaviour: Behaviour) -> Answer:
+        if fate == "lost":
+            return await _never()
         accepted, new = self.accept(message)
+        self.repeated += not new
         if new:
             self._report(accepted, behaviour)
-        if behaviour.accept_then_hang:
-            await asyncio.sleep(HANG_SECONDS)
+        if behaviour.accept_then_hang or fate == "unanswered":
+            return await _never()
         return Answer(202, {"provider_ref": accepted.provider_ref})
 
     def _report(self, accepted: Accepted, behaviour: Behaviour) -> None:
@@ -156,7 +175,8 @@ class Provider:
 
     async def live(self, _ask: Ask) -> Answer:
         """Say that the double is there."""
-        return Answer(200, {"live": True, "accepted": len(self.accepted), "receipts_failed": self.reporter.failed})
+        told = {"accepted": len(self.accepted), "repeated": self.repeated, "receipts_failed": self.reporter.failed}
+        return Answer(200, {"live": True, **told})
 
     @property
     def pages(self) -> Pages:
@@ -204,6 +224,12 @@ async def _serve(provider: Provider, listening: socket.socket) -> None:
     )
     async with provider.reporter.running():
         await uvicorn.Server(config).serve(sockets=[listening])
+
+
+async def _never() -> Answer:
+    """Leave a call without an answer: its sender has long given up when this one comes."""
+    await asyncio.sleep(HANG_SECONDS)
+    return Answer(504, {"error": "as told"})
 
 
 def _refusal(error: ValidationError) -> Answer:

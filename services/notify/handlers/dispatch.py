@@ -8,9 +8,11 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from math import ceil
 
 from services.notify import metrics
 from services.notify.domain.outcomes import Accepted, Outcome, Postponed, Refused, Untouched
+from services.notify.domain.pace import Pace
 from services.notify.handlers.recording import record, request_of
 from services.notify.senders.http import HttpSender, open_sender
 from services.notify.settings import NotifySettings
@@ -23,6 +25,10 @@ BUSY_SECONDS = 0.005
 IDLE_SECONDS = 0.25
 AHEAD = 2
 """Leased deliveries per call at a time: enough that no caller waits for the database."""
+AHEAD_SHARE = 0.25
+"""Of the time that a lease leaves to a call: no more is leased than has its turn in it, and no lease is outlived."""
+TURN_SECONDS = 0.25
+"""How long at most a turn is waited for before the pace is asked anew: it may have risen."""
 STOP_SHARE = 0.5
 """What calls in progress may take of the time for an orderly stop; what is cut is looked up later."""
 
@@ -46,6 +52,8 @@ class Dispatcher:
     leased: asyncio.Queue[Lease | None] = field(default_factory=asyncio.Queue)
     called: asyncio.Queue[tuple[Lease, Outcome] | None] = field(default_factory=asyncio.Queue)
     in_hand: int = 0
+    pace: Pace = field(default_factory=Pace)
+    _turns: asyncio.Lock = field(default_factory=asyncio.Lock)
     not_before: datetime | None = None
     """The provider asked for a pause: nobody calls before; what goes to gateways is none of its business."""
 
@@ -67,16 +75,23 @@ class Dispatcher:
 
     async def _lease(self) -> None:
         pause = BUSY_SECONDS
-        limit = self.settings.sms_calls_max * AHEAD
         while not self.context.stopping.is_set():
             self.queued.clear()
-            taken = await self._take(limit - self.in_hand)
+            taken = await self._take(self._in_hand_max - self.in_hand)
             if taken:
                 pause = BUSY_SECONDS
                 continue
             pause = min(pause * 2, IDLE_SECONDS)
             if await wait(self.queued, pause):
                 pause = BUSY_SECONDS
+
+    @property
+    def _in_hand_max(self) -> int:
+        callers = self.settings.sms_calls_max * AHEAD
+        if self.pace.per_second is None:
+            return callers
+        spare = self.settings.sms_lease_seconds - self.settings.sms_timeout_seconds
+        return min(callers, ceil(self.pace.per_second * spare * AHEAD_SHARE))
 
     async def _take(self, limit: int) -> int:
         now = self.context.clock.now()
@@ -109,16 +124,35 @@ class Dispatcher:
             return Refused("expired")
         if lease.request is not None:
             return Refused("unreadable") if request_of(lease) is None else Accepted(None)
-        if self.context.stopping.is_set() or now + self._longest_call > lease.lease_until:
-            return Untouched()
         if self.sender is None:
             return Refused("no_provider")
         if lease.was != "queued":
-            return await self.sender.look_up(lease.delivery_id)
-        outcome = await self.sender.send(lease.delivery_id, lease.recipient, lease.body, lease.traceparent)
+            return await self.sender.look_up(lease.delivery_id) if self._in_time(lease) else Untouched()
+        return await self._sent(lease, self.sender)
+
+    def _in_time(self, lease: Lease) -> bool:
+        return not self.context.stopping.is_set() and self.context.clock.now() + self._longest_call <= lease.lease_until
+
+    async def _sent(self, lease: Lease, sender: HttpSender) -> Outcome:
+        """Offer a message when its turn has come."""
+        clock = asyncio.get_running_loop().time
+        if not await self._turn(lease):
+            return Untouched()
+        outcome = await sender.send(lease.delivery_id, lease.recipient, lease.body, lease.traceparent)
+        self.pace.answered(clock(), refused=isinstance(outcome, Postponed))
         if isinstance(outcome, Postponed) and outcome.retry_after_seconds:
             self.not_before = self.context.clock.now() + timedelta(seconds=outcome.retry_after_seconds)
         return outcome
+
+    async def _turn(self, lease: Lease) -> bool:
+        """Wait for a turn, one behind the other; tells whether it came while the lease leaves time for a call."""
+        async with self._turns:
+            while self._in_time(lease):
+                seconds = self.pace.turn(asyncio.get_running_loop().time())
+                if not seconds:
+                    return True
+                await wait(self.context.stopping, min(seconds, TURN_SECONDS))
+            return False
 
     async def _record(self) -> None:
         while (first := await self.called.get()) is not None:

@@ -201,3 +201,18 @@ async def test_two_dispatchers_share_the_work_quickly_and_double_nothing(
     assert len(accepted) == len(await provider.accepted()) == count
     assert (await notify.names()).count("sent") == count
     assert rate > 100, f"{rate:.0f} SMS/s"
+
+
+async def test_a_provider_with_a_limit_gets_what_it_takes_and_loses_nothing(notify: Stand, provider: Provider) -> None:
+    await provider.behave(per_second=60, refused_share=0.01, hanging_share=0.02)
+    count = 150
+    async with notify.dispatching():
+        for number in range(count):
+            await notify.hear(*case(number))
+        await notify.until_states(*["sent"] * count)
+    assert sorted(await references(provider)) == sorted(set(await references(provider)))
+    assert len(await references(provider)) == count
+    live = (await provider.http.get("/health/live")).json()
+    assert live["repeated"] == 0
+    offers = await notify.context.pool.fetchval("SELECT sum(sends) FROM deliveries")
+    assert offers <= 2 * count
