@@ -10,8 +10,9 @@ from datetime import datetime
 
 from services.router.bell import Bell
 from services.router.handlers.aside import transact
-from services.router.handlers.rounds import Round, match_queues, sweep
+from services.router.handlers.rounds import LOOK_FIRST_MAX, Round, match_queues, sweep
 from services.router.storage import queues
+from services.router.storage.agents import Everybody
 from services.runtime.context import ServiceContext
 from services.runtime.database import Connection
 from services.runtime.lifecycle import wait
@@ -23,10 +24,11 @@ REST_MAX_SECONDS = 0.05
 AGAIN_SECONDS = 0.01
 """Pause before a queue that another replica holds, or that changed under a round, is looked at again."""
 SWEEP_SECONDS = 1.0
-LIMIT = 500
-"""How far a round looks into a queue, at first."""
 LIMIT_MAX = 32_000
+"""How far a round looks into a queue at most."""
 DEEPER = 4
+DEEP_SHARE = 0.1
+"""Of the time, at most, is spent on looking far into long queues for what nobody at their heads can use."""
 
 
 class Matcher:
@@ -36,7 +38,9 @@ class Matcher:
         """Prepare; nothing runs before :meth:`run`."""
         self._context = context
         self._bell = bell
-        self._limit = LIMIT
+        self._everybody = Everybody()
+        self._limit = LOOK_FIRST_MAX
+        self._deep_after = 0.0
         self._swept = 0.0
         self._looked = 0.0
         self._known: set[str] = set()
@@ -52,9 +56,9 @@ class Matcher:
             departments = self._bell.take() | again | await self._due()
             began = asyncio.get_running_loop().time()
             found = await self._round(departments)
-            again, pause = self._next(found, departments)
-            if found.matched:
-                took = asyncio.get_running_loop().time() - began
+            took = asyncio.get_running_loop().time() - began
+            again, pause = self._next(found, departments, took)
+            if found.matched and not found.full:
                 await wait(stopping, min(2 * took, REST_MAX_SECONDS))
 
     async def _due(self) -> set[str]:
@@ -69,16 +73,20 @@ class Matcher:
         async with self._context.pool.acquire() as connection:
             return await queues.busy(connection)
 
-    def _next(self, found: Round, departments: set[str]) -> tuple[frozenset[str], float]:
+    def _next(self, found: Round, departments: set[str], took: float) -> tuple[frozenset[str], float]:
         """Return what to look at next, and after which pause."""
+        limit, self._limit = self._limit, LOOK_FIRST_MAX
         if found.matched and found.more:
-            self._limit = LIMIT
             return frozenset(departments), 0.0
-        if found.deeper and self._limit < LIMIT_MAX:
-            self._limit *= DEEPER
+        if limit > LOOK_FIRST_MAX:
+            self._deep_after = asyncio.get_running_loop().time() + took / DEEP_SHARE
+        if found.deeper and limit < LIMIT_MAX and (limit > LOOK_FIRST_MAX or self._may_look_deep()):
+            self._limit = limit * DEEPER
             return frozenset(departments), 0.0
-        self._limit = LIMIT
         return found.again, AGAIN_SECONDS if found.again else IDLE_SECONDS
+
+    def _may_look_deep(self) -> bool:
+        return asyncio.get_running_loop().time() >= self._deep_after
 
     async def _round(self, departments: set[str]) -> Round:
         """Run one round in a transaction of its own, and tell what it did."""
@@ -90,7 +98,7 @@ class Matcher:
             nonlocal found
             if departments - self._known:
                 await queues.prepare(connection, departments)
-            found = await match_queues(connection, now, self._context.policy, departments, self._limit)
+            found = await match_queues(connection, now, self._context.policy, departments, self._everybody, self._limit)
             return found.said
 
         await transact(self._context, work)

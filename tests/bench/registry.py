@@ -1,7 +1,7 @@
 """Which workloads are there?"""
 
 from tests.bench.workload import Workload, Workloads
-from tests.bench.workloads import beside_plain, closed_loop, one_hop, timer_storm, timer_wheel
+from tests.bench.workloads import beside_plain, closed_loop, one_hop, routing, sms, timer_storm, timer_wheel
 
 WORKLOADS: Workloads = {
     "W1": Workload("a million timers set over a day, then a hundred thousand due now", timer_wheel.run),
@@ -12,4 +12,6 @@ WORKLOADS: Workloads = {
         beside_plain.run,
     ),
     "W5": Workload("one hop: an event read, its effect and its answer stored once, the answer on Kafka", one_hop.run),
+    "W9": Workload("10,000 waiting cases, 1,000 agents of 20 skills, fifty of whom come or go a second", routing.run),
+    "W10": Workload("10,000 SMS through a provider that takes 100 a second, refuses some and answers not all", sms.run),
 }

@@ -44,6 +44,13 @@ TARGETS = (
     Target("start_seconds", "start", most=10, unit="s"),
     Target("W4p_product_to_plain_cases_per_second", "W4p cases per second beside plain", least=4, part="ratio"),
     Target("W5_events_per_second", "W5 events per second", least=10_000),
+    Target("W9_decisions_per_second", "W9 decisions per second", least=2_000),
+    Target("W9_offer_p99_ms", "W9 from a free place to the offer (p99)", most=100, unit="ms"),
+    Target("W9_over_capacity", "W9 agents over their capacity", most=0),
+    Target("W10_limit_used_percent", "W10 of the provider's limit used", least=98, unit="%"),
+    Target("W10_doubled", "W10 SMS doubled", most=0),
+    Target("W10_lost", "W10 SMS lost", most=0),
+    Target("W10_unresolved", "W10 SMS of which nobody knows", most=0),
 )
 
 

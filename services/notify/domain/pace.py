@@ -8,6 +8,8 @@ used up and few calls are refused: a refused call costs one message a second or 
 from dataclasses import dataclass
 
 LOOK_SECONDS = 1.0
+FIRST_LOOK_SECONDS = 0.25
+"""As long as no limit is known, calls are many, and soon tell."""
 REFUSED_MAX = 0.03
 """A smaller share is no sign of a limit: providers refuse a call now and then."""
 RAISE = 1.02
@@ -49,7 +51,7 @@ class Pace:
 
     def answered(self, now: float, *, refused: bool) -> None:
         """Learn from an answer; ``refused`` when nothing was taken, for now."""
-        if now - self._since >= LOOK_SECONDS:
+        if now - self._since >= (FIRST_LOOK_SECONDS if self.per_second is None else LOOK_SECONDS):
             self._look()
             self._since, self._taken, self._refused = now, 0, 0
         self._until = now
@@ -58,7 +60,7 @@ class Pace:
 
     def _look(self) -> None:
         calls = self._taken + self._refused
-        seconds = max(self._until - self._since, LOOK_SECONDS / 2)
+        seconds = max(self._until - self._since, FIRST_LOOK_SECONDS)
         if not self._taken:
             self._suspend(calls / seconds)
         elif self._refused > max(REFUSED_MAX * calls, 1):

@@ -23,14 +23,25 @@ class Agent:
     idle_since: datetime | None = None
     load: Mapping[Channel, int] = field(default_factory=dict)
     """Units taken, per channel."""
+    _free: dict[Channel | None, int] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """What was computed before: every round asks this of every agent, and few have changed."""
 
-    def free(self, channel: Channel) -> int:
-        """Return how many units can be taken on this channel; negative when a new profile took capacity away."""
+    def free(self, channel: Channel | None = None) -> int:
+        """Return how many units can be taken on this channel, or in all; negative when a profile took capacity away."""
+        known = self._free.get(channel)
+        if known is None:
+            known = self._free[channel] = self._computed(channel)
+        return known
+
+    def _computed(self, channel: Channel | None) -> int:
         if self.profile is None:
             return 0
         capacity = self.profile.capacity
+        in_all = capacity.total - sum(self.load.values())
+        if channel is None:
+            return in_all
         of_channel: int = getattr(capacity, channel) - self.load.get(channel, 0)
-        return min(of_channel, capacity.total - sum(self.load.values()))
+        return min(of_channel, in_all)
 
 
 @dataclass(frozen=True, slots=True)

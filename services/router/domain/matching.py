@@ -1,11 +1,10 @@
 """Which waiting case goes to which agent? One round, as a pure function (A3)."""
 
-import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Final, Literal, get_args
+from typing import NamedTuple
 from uuid import UUID
 
 from contracts.policy.routing import RoutingPolicy, Step
@@ -15,25 +14,13 @@ from services.router.domain.agents import Agent
 from services.router.domain.case import Case
 from services.router.domain.seats import LISTED_MAX, Circle, Floor, Scope, Seat
 
-Rule = Literal[
-    "presence",
-    "department",
-    "role",
-    "language",
-    "skill",
-    "capacity_channel",
-    "capacity_total",
-    "declined",
-    "not_preferred",
-]
-RULES: Final[tuple[Rule, ...]] = get_args(Rule)
-"""In the order in which they remove."""
 PREFERRED = "preferred"
+CANDIDATE = frozenset(Candidate.model_fields)
+_put = object.__setattr__
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What a round has to know of a queued case."""
+class Waiting(NamedTuple):
+    """What a round has to know of a queued case; a tuple, since a round makes thousands."""
 
     case_id: UUID
     version: int
@@ -81,45 +68,78 @@ def waiting(case: Case, priority: int, policy: RoutingPolicy) -> Waiting:
     )
 
 
-def match(queue: Sequence[Waiting], agents: Sequence[Agent], now: datetime, policy: RoutingPolicy) -> list[Match]:
-    """Give the waiting work to the agents: highest priority first, among equals the oldest; nobody beyond capacity."""
+def match(
+    queue: Sequence[Waiting],
+    agents: Sequence[Agent],
+    now: datetime,
+    policy: RoutingPolicy,
+    most: int | None = None,
+) -> list[Match]:
+    """Give the waiting work to the agents: highest priority first, among equals the oldest; nobody beyond capacity.
+
+    With ``most`` the round ends after so many; the others have their turn in the next.
+    """
     floor = Floor(agents, now)
     matches: list[Match] = []
     for case in sorted(queue, key=lambda case: (-case.priority, case.aged_from, case.case_id.int)):
         found = _found(case, floor, now, policy)
         if found is not None:
             seat, decision = found
-            seat.take(case.channel, case.units, floor.now)
+            floor.give(seat, case.channel, case.units)
             matches.append(Match(case, seat.agent.agent_id, decision))
+            if len(matches) == most:
+                break
     return matches
 
 
 def _found(case: Waiting, floor: Floor, now: datetime, policy: RoutingPolicy) -> tuple[Seat, DecisionRecord] | None:
+    if not floor.room(case.channel, case.units):
+        return None
     waited = max(0, int((now - case.queued_at).total_seconds()))
     own = _own(case, floor, waited, policy)
-    if own is not None:
-        if own.free_units(case.channel) >= case.units:
-            return own, _preferred_record(case, own, floor, waited)
-        if waited < policy.preferred_seconds:
-            return None
-    for step, circle in _steps(case, floor, waited, policy):
-        best = circle.best(case.channel, case.units, case.declined)
-        if best is not None:
-            return best, _record(case, step, circle, waited, floor.now)
+    if own is None:
+        return _searched(case, floor, waited, policy)
+    if own.free_units(case.channel) >= case.units:
+        return own, _preferred_record(case, own, floor, waited)
+    return None if waited < policy.preferred_seconds else _searched(case, floor, waited, policy)
+
+
+def _searched(case: Waiting, floor: Floor, waited: int, policy: RoutingPolicy) -> tuple[Seat, DecisionRecord] | None:
+    """Return the best of the first step that admits anybody with room."""
+    asked = _asked(case, waited, policy)
+    if asked in floor.hopeless:
+        return None
+    declined = floor.bits(case.declined)
+    for step, circle in _steps(case, floor, waited, declined, policy):
+        if circle.fit(case.channel, case.units, declined):
+            return _record(case, step, circle, waited, declined)
+    floor.hopeless.add(asked)
     return None
+
+
+def _asked(case: Waiting, waited: int, policy: RoutingPolicy) -> Hashable:
+    """Return all that decides who fits a case: whoever asks for the same finds the same."""
+    open_steps = sum(waited >= step.after_seconds for step in policy.steps)
+    supervised = _supervised(case, waited, policy)
+    return (
+        case.department, case.language, case.skills, case.channel, case.units, case.declined, case.supervisor,
+        supervised, case.safety, open_steps,
+    )  # fmt: skip
 
 
 def _own(case: Waiting, floor: Floor, waited: int, policy: RoutingPolicy) -> Seat | None:
     """Return the agent to be asked first, while that agent is there and may have the case."""
     if case.preferred is None or case.preferred in case.declined:
         return None
-    seat = floor.seats.get(case.preferred)
+    seat = floor.seat(case.preferred)
     if seat is None or (_supervised(case, waited, policy) and seat.profile.role != "supervisor"):
         return None
     return seat
 
 
-def _steps(case: Waiting, floor: Floor, waited: int, policy: RoutingPolicy) -> Iterator[tuple[str, Circle]]:
+def _steps(
+    case: Waiting, floor: Floor, waited: int, declined: int, policy: RoutingPolicy
+) -> Iterator[tuple[str, Circle]]:
     """Yield the steps that are open: those whose time has come, and the next where nobody is there (A3).
 
     Overflow waits for its time, except for safety emergencies and for cases that need a supervisor.
@@ -133,7 +153,7 @@ def _steps(case: Waiting, floor: Floor, waited: int, policy: RoutingPolicy) -> I
             return
         circle = _circle(case, step, floor, supervised)
         yield step.name, circle
-        empty = circle.is_empty(case.declined)
+        empty = circle.is_empty(declined)
     if case.safety and supervised:
         # C4: with no supervisor anywhere, help comes from whoever is there.
         yield "anybody", _circle(case, policy.steps[-1], floor, supervised=False)
@@ -153,54 +173,47 @@ def _circle(case: Waiting, step: Step, floor: Floor, supervised: bool) -> Circle
     return floor.circle(scope, skills, tuple(skill for skill, _ in case.skills))
 
 
-def _record(case: Waiting, step: str, circle: Circle, waited: int, now: float) -> DecisionRecord:
-    """Return why the best of the circle was chosen, and which rule removed each of the others."""
-    fit: list[tuple[int, float, str, Seat]] = []
-    removed: dict[str, list[str]] = {}
-    for points, seat in circle.members:
-        if seat.free_units(case.channel) >= case.units and seat.agent.agent_id not in case.declined:
-            fit.append((-points, seat.idle, seat.agent.agent_id, seat))
-        else:
-            listed = removed.setdefault(_full(case, seat) or "declined", [])
-            if len(listed) < LISTED_MAX:
-                listed.append(seat.agent.agent_id)
-    top = heapq.nsmallest(LISTED_MAX, fit)
-    return DecisionRecord(
+def _record(case: Waiting, step: str, circle: Circle, waited: int, declined: int) -> tuple[Seat, DecisionRecord]:
+    """Return the best of the circle, and why: which rule removed each of the others."""
+    floor = circle.floor
+    top = circle.best(case.channel, case.units, declined, LISTED_MAX)
+    refused = circle.fit(case.channel, case.units, 0) & declined
+    removed = (*circle.unskilled(), *circle.full(case.channel, case.units), *floor.excluded("declined", refused))
+    record = DecisionRecord(
         step=step,
         waited_seconds=waited,
-        candidates=tuple(_candidate(case, -points, seat, now) for points, _, _, seat in top),
-        candidates_total=len(fit),
-        excluded=_exclusions({**circle.group.excluded, "skill": circle.unskilled, **removed}),
+        candidates=tuple(_candidate(case, points, seat, floor.now) for points, seat in top),
+        candidates_total=circle.fit(case.channel, case.units, declined).bit_count(),
+        excluded=tuple(circle.group.excluded.values()) + removed,
     )
-
-
-def _full(case: Waiting, seat: Seat) -> str | None:
-    if seat.free_units(case.channel) >= case.units:
-        return None
-    return "capacity_total" if case.units > seat.free_total else "capacity_channel"
+    return top[0][1], record
 
 
 def _candidate(case: Waiting, points: int, seat: Seat, now: float) -> Candidate:
+    """Return an agent who could take the case, unchecked as a changed case is: a round makes thousands."""
     idle = int(now - seat.idle) if seat.idle else 0
-    return Candidate(
-        agent_id=seat.agent.agent_id,
-        skill_points=points,
-        idle_seconds=max(0, idle),
-        free_units=seat.free_units(case.channel),
-    )
+    made = Candidate.__new__(Candidate)
+    fields = {
+        "agent_id": seat.agent.agent_id,
+        "skill_points": points,
+        "idle_seconds": max(0, idle),
+        "free_units": seat.free_units(case.channel),
+    }
+    _put(made, "__dict__", fields)
+    _put(made, "__pydantic_fields_set__", CANDIDATE)
+    _put(made, "__pydantic_extra__", None)
+    _put(made, "__pydantic_private__", None)
+    return made
 
 
 def _preferred_record(case: Waiting, seat: Seat, floor: Floor, waited: int) -> DecisionRecord:
-    others = [agent_id for agent_id in islice(floor.seats, LISTED_MAX + 1) if agent_id != seat.agent.agent_id]
+    others = [agent_id for agent_id in islice(floor.here(), LISTED_MAX + 1) if agent_id != seat.agent.agent_id]
     points = seat.points(skill for skill, _ in case.skills)
+    passed = Exclusion(rule="not_preferred", agent_ids=tuple(others[:LISTED_MAX]))
     return DecisionRecord(
         step=PREFERRED,
         waited_seconds=waited,
         candidates=(_candidate(case, points, seat, floor.now),),
         candidates_total=1,
-        excluded=_exclusions({"not_preferred": others[:LISTED_MAX]}),
+        excluded=(passed,) if others else (),
     )
-
-
-def _exclusions(removed: Mapping[str, Sequence[str]]) -> tuple[Exclusion, ...]:
-    return tuple(Exclusion(rule=rule, agent_ids=tuple(removed[rule])) for rule in RULES if removed.get(rule))

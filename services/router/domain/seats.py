@@ -1,22 +1,26 @@
 """Who is there in one round of matching, and whom does one step of the search admit? (A2, A3)
 
 A round decides hundreds of cases over hundreds of agents. What does not depend on the single case is computed once:
-cases that ask for the same thing share a group, a circle and a line. Capacity only falls within a round, so an agent
-without room leaves a line for good; an agent who was chosen goes behind those who idle longer.
+cases that ask for the same thing share a scope, a circle and a line. Capacity only falls within a round, so an agent
+without room leaves a line for good; an agent who was chosen goes behind those who idle longer; and what found nobody
+finds nobody later.
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 
 from contracts.channel import AgentProfileSet
+from contracts.router import Exclusion
 from contracts.values import Channel
 from services.router.domain.agents import LIVE_PRESENCES, Agent
+from services.router.domain.roster import Roster, places
 
 LISTED_MAX = 20
 """Longest list of agents in a decision record; the totals count all."""
+Skills = tuple[tuple[str, int], ...]
+_Entry = tuple[int, float, str, "Seat"]
 
 
 @dataclass(slots=True, eq=False)
@@ -25,14 +29,16 @@ class Seat:
 
     agent: Agent
     profile: AgentProfileSet
+    bit: int
     free_total: int
     idle: float
     """Since when the agent is idle, as a number to compare; what the round gives makes it the present."""
-    languages: frozenset[str]
     free: dict[Channel, int] = field(default_factory=dict)
 
-    def free_units(self, channel: Channel) -> int:
-        """Return how many units are free on this channel."""
+    def free_units(self, channel: Channel | None) -> int:
+        """Return how many units are free on this channel, or in all."""
+        if channel is None:
+            return self.free_total
         known = self.free.get(channel)
         if known is None:
             known = self.free[channel] = getattr(self.profile.capacity, channel) - self.agent.load.get(channel, 0)
@@ -47,11 +53,10 @@ class Seat:
 
     def points(self, wanted: Iterable[str]) -> int:
         """Return what ranks the agent: the sum of the levels in these skills."""
-        return sum(self.profile.skills.get(skill, 0) for skill in wanted)
-
-    def has(self, skills: Iterable[tuple[str, int]]) -> bool:
-        """Tell whether the agent has these skills at these levels."""
-        return all(self.profile.skills.get(skill, 0) >= level for skill, level in skills)
+        level, points = self.profile.skills.get, 0
+        for skill in wanted:
+            points += level(skill, 0)
+        return points
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,68 +73,75 @@ class Scope:
 class Group:
     """Everybody in one scope, and who was removed from it by which rule."""
 
-    seats: list[Seat] = field(default_factory=list)
-    busy: list[Seat] = field(default_factory=list)
+    here: int
+    busy: int
     """At the desk but not to be asked now: a case may wait for them."""
-    by_skill: dict[str, list[Seat]] = field(default_factory=dict)
-    excluded: dict[str, list[str]] = field(default_factory=dict)
-
-    def exclude(self, rule: str, agent_ids: Iterable[str]) -> None:
-        """Note the first rule that removed agents, as far as the lists go."""
-        listed = self.excluded.setdefault(rule, [])
-        listed.extend(islice(agent_ids, LISTED_MAX - len(listed)))
-
-    def skilled(self, skills: Sequence[tuple[str, int]]) -> list[Seat]:
-        """Return those who have these skills, by way of the rarest of them."""
-        if not skills:
-            return self.seats
-        rarest = min((self.by_skill.get(skill, []) for skill, _ in skills), key=len)
-        return [seat for seat in rarest if seat.has(skills)]
+    excluded: dict[str, Exclusion]
 
 
 @dataclass(slots=True)
 class Circle:
     """Those of a group who fit what a case asks at one step."""
 
+    floor: "Floor"
     group: Group
-    skills: tuple[tuple[str, int], ...]
-    members: list[tuple[int, Seat]]
-    """With the points that rank them."""
-    unskilled: list[str]
-    """Who was removed for want of skill, as far as the lists go."""
-    lines: dict[tuple[Channel, int], list[tuple[int, float, str, Seat]]] = field(default_factory=dict)
+    skills: Skills
+    wanted: tuple[str, ...]
+    members: int
+    busy: int
+    lines: dict[tuple[Channel, int], list[_Entry]] = field(default_factory=dict)
     """For each size of case, those who may have room: a heap from the best down."""
+    _unskilled: tuple[Exclusion, ...] | None = None
 
-    def is_empty(self, declined: frozenset[str]) -> bool:
+    def is_empty(self, declined: int) -> bool:
         """Tell whether nobody is there for a case that these agents declined (A3)."""
-        there = any(seat.agent.agent_id not in declined for _, seat in self.members)
-        return not there and not any(
-            seat.agent.agent_id not in declined and seat.has(self.skills) for seat in self.group.busy
-        )
+        return not (self.members | self.busy) & ~declined
 
-    def best(self, channel: Channel, units: int, declined: frozenset[str]) -> Seat | None:
-        """Return who has most points, then idles longest, has room, and did not decline this case (A3)."""
-        line = self.lines.get((channel, units))
-        if line is None:
-            line = self.lines[channel, units] = [
-                (-points, seat.idle, seat.agent.agent_id, seat) for points, seat in self.members
-            ]
-            heapq.heapify(line)
-        passed: list[tuple[int, float, str, Seat]] = []
-        chosen: Seat | None = None
-        while line and chosen is None:
+    def fit(self, channel: Channel, units: int, declined: int) -> int:
+        """Return who has room for such a case and did not decline it."""
+        return self.members & self.floor.room(channel, units) & ~declined
+
+    def best(self, channel: Channel, units: int, declined: int, most: int) -> list[tuple[int, Seat]]:
+        """Return who has most points, then idles longest, has room, and did not decline: best first, with points."""
+        line, room = self._line(channel, units), self.floor.room(channel, units)
+        kept: list[_Entry] = []
+        found: list[tuple[int, Seat]] = []
+        while line and len(found) < most:
             points, idle, agent_id, seat = line[0]
-            if seat.free_units(channel) < units:
+            if not seat.bit & room:
                 heapq.heappop(line)
             elif seat.idle != idle:
                 heapq.heapreplace(line, (points, seat.idle, agent_id, seat))
-            elif agent_id in declined:
-                passed.append(heapq.heappop(line))
             else:
-                chosen = seat
-        for entry in passed:
+                kept.append(heapq.heappop(line))
+                if not seat.bit & declined:
+                    found.append((-points, seat))
+        for entry in kept:
             heapq.heappush(line, entry)
-        return chosen
+        return found
+
+    def _line(self, channel: Channel, units: int) -> list[_Entry]:
+        known = self.lines.get((channel, units))
+        if known is None:
+            known = self.lines[channel, units] = [
+                (-seat.points(self.wanted), seat.idle, seat.agent.agent_id, seat)
+                for seat in self.floor.seats_of(self.fit(channel, units, 0))
+            ]
+            heapq.heapify(known)
+        return known
+
+    def unskilled(self) -> tuple[Exclusion, ...]:
+        """Return who was removed for want of skill, as far as the lists go."""
+        if self._unskilled is None:
+            self._unskilled = self.floor.excluded("skill", self.group.here & ~self.members)
+        return self._unskilled
+
+    def full(self, channel: Channel, units: int) -> tuple[Exclusion, ...]:
+        """Return who has no room for such a case, on its channel or at all."""
+        above = self.floor.room(None, units)
+        room = self.floor.room(channel, units)
+        of_channel = self.floor.excluded("capacity_channel", self.members & above & ~room)
+        return of_channel + self.floor.excluded("capacity_total", self.members & ~above)
 
 
 class Floor:
@@ -138,30 +150,89 @@ class Floor:
     def __init__(self, agents: Sequence[Agent], now: datetime) -> None:
         """Take the agents as they are at this moment."""
         self.now = now.timestamp()
-        self.seats: dict[str, Seat] = {}
-        self._here: dict[str, list[Seat]] = {}
-        self._away: dict[str, list[Seat]] = {}
-        self._groups: dict[Scope, Group] = {}
-        self._circles: dict[tuple[Scope, tuple[tuple[str, int], ...], tuple[str, ...]], Circle] = {}
-        for agent in agents:
-            if agent.profile is None:
-                continue
-            seat = _seat(agent, agent.profile)
-            places = self._here if agent.presence == "available" else self._away
-            places.setdefault(agent.profile.department, []).append(seat)
+        self.hopeless: set[Hashable] = set()
+        """What nobody had room for in this round."""
+        self._known = [agent for agent in agents if agent.profile is not None]
+        self.roster = _roster([agent.profile for agent in self._known if agent.profile is not None])
+        self._ordered = [self._known[place] for place in self.roster.order]
+        self._seats: dict[str, Seat] = {}
+        self._here = self._busy = 0
+        bit = 1
+        for agent in self._ordered:
             if agent.presence == "available":
-                self.seats[agent.agent_id] = seat
+                self._here |= bit
+            elif agent.presence in LIVE_PRESENCES:
+                self._busy |= bit
+            bit <<= 1
+        self._rooms: dict[tuple[Channel | None, int], int] = {}
+        self._groups: dict[Scope, Group] = {}
+        self._circles: dict[tuple[Scope, Skills, tuple[str, ...]], Circle] = {}
 
-    def circle(self, scope: Scope, skills: tuple[tuple[str, int], ...], wanted: tuple[str, ...]) -> Circle:
+    def here(self) -> Iterator[str]:
+        """Yield who can be asked, in the order in which they were given."""
+        return (agent.agent_id for agent in self._known if agent.presence == "available")
+
+    def seat(self, agent_id: str) -> Seat | None:
+        """Return the seat of an agent, if this one can be asked."""
+        bit = self.roster.bits.get(agent_id, 0)
+        return self._seat(bit.bit_length() - 1) if bit & self._here else None
+
+    def _seat(self, place: int) -> Seat:
+        agent = self._ordered[place]
+        known = self._seats.get(agent.agent_id)
+        if known is None:
+            known = self._seats[agent.agent_id] = _seat(agent, self.roster.ordered[place], 1 << place)
+        return known
+
+    def circle(self, scope: Scope, skills: Skills, wanted: tuple[str, ...]) -> Circle:
         """Return who fits these skills in this scope; ``wanted`` are the skills that rank."""
         key = (scope, skills, wanted)
         known = self._circles.get(key)
         if known is None:
             group = self._group(scope)
-            members = [(seat.points(wanted), seat) for seat in group.skilled(skills)]
-            lacking = (seat.agent.agent_id for seat in group.seats if not seat.has(skills))
-            known = self._circles[key] = Circle(group, skills, members, list(islice(lacking, LISTED_MAX)))
+            able = self.roster.skilled(skills)
+            known = self._circles[key] = Circle(self, group, skills, wanted, group.here & able, group.busy & able)
         return known
+
+    def room(self, channel: Channel | None, units: int) -> int:
+        """Return who can take so many units now, on this channel or on some channel."""
+        known = self._rooms.get((channel, units))
+        if known is None:
+            known, bit = 0, 1
+            for agent in self._ordered:
+                if agent.free(channel) >= units:
+                    known |= bit
+                bit <<= 1
+            known &= self._here
+            for seat in self._seats.values():
+                if seat.free_units(channel) < units:
+                    known &= ~seat.bit
+            self._rooms[channel, units] = known
+        return known
+
+    def give(self, seat: Seat, channel: Channel, units: int) -> None:
+        """Give an agent a case; who has no room left for another is not found for one again."""
+        seat.take(channel, units, self.now)
+        for (of_channel, size), room in self._rooms.items():
+            if seat.free_units(of_channel) < size:
+                self._rooms[of_channel, size] = room & ~seat.bit
+
+    def seats_of(self, agents: int) -> list[Seat]:
+        """Return the seats of these agents, who are all here."""
+        return [self._seat(place) for place in places(agents)]
+
+    def bits(self, agent_ids: Iterable[str]) -> int:
+        """Return these agents as a set; unknown ones are nobody."""
+        found = 0
+        for agent_id in agent_ids:
+            found |= self.roster.bits.get(agent_id, 0)
+        return found
+
+    def excluded(self, rule: str, agents: int) -> tuple[Exclusion, ...]:
+        """Return that this rule removed these agents, as far as the lists go."""
+        if not agents:
+            return ()
+        return (Exclusion.model_validate({"rule": rule, "agent_ids": tuple(self.roster.named(agents, LISTED_MAX))}),)
 
     def _group(self, scope: Scope) -> Group:
         known = self._groups.get(scope)
@@ -170,46 +241,37 @@ class Floor:
         return known
 
     def _made(self, scope: Scope) -> Group:
-        group = Group()
-        away = list(_within(self._away, scope.department))
-        group.exclude("presence", (seat.agent.agent_id for seat in away))
-        group.busy = [
-            seat for seat in away if seat.agent.presence in LIVE_PRESENCES and _removed_by(scope, seat) is None
-        ]
-        if scope.department is not None:
-            elsewhere = {name: seats for name, seats in self._here.items() if name != scope.department}
-            group.exclude("department", (seat.agent.agent_id for seat in _within(elsewhere, None)))
-        for seat in _within(self._here, scope.department):
-            rule = _removed_by(scope, seat)
-            if rule is not None:
-                group.exclude(rule, (seat.agent.agent_id,))
-                continue
-            group.seats.append(seat)
-            for skill in seat.profile.skills:
-                group.by_skill.setdefault(skill, []).append(seat)
-        return group
+        roster = self.roster
+        everybody = roster.everybody
+        within = everybody if scope.department is None else roster.departments.get(scope.department, 0)
+        roles = everybody
+        if scope.supervisor is not None:
+            roles = roster.supervisors if scope.supervisor else everybody & ~roster.supervisors
+        speaking = everybody if scope.language is None else roster.speaking(scope.language)
+        here = self._here & within
+        excluded = {
+            "presence": self.excluded("presence", within & ~self._here),
+            "department": self.excluded("department", self._here & ~within),
+            "role": self.excluded("role", here & ~roles),
+            "language": self.excluded("language", here & roles & ~speaking),
+        }
+        named = {rule: found[0] for rule, found in excluded.items() if found}
+        return Group(here & roles & speaking, self._busy & within & roles & speaking, named)
 
 
-def _within(places: Mapping[str, list[Seat]], department: str | None) -> Iterator[Seat]:
-    """Yield the seats of one department, or of all in a fixed order."""
-    for name in sorted(places) if department is None else (department,):
-        yield from places.get(name, ())
+def _seat(agent: Agent, profile: AgentProfileSet, bit: int) -> Seat:
+    idle = agent.idle_since.timestamp() if agent.idle_since else 0.0
+    return Seat(agent, profile, bit, agent.free(), idle)
 
 
-def _seat(agent: Agent, profile: AgentProfileSet) -> Seat:
-    return Seat(
-        agent=agent,
-        profile=profile,
-        free_total=profile.capacity.total - sum(agent.load.values()),
-        idle=agent.idle_since.timestamp() if agent.idle_since else 0.0,
-        languages=frozenset(language.split("-")[0].lower() for language in profile.languages),
-    )
+_last = Roster(())
+"""The roster of the last round: as long as nobody's profile changes it is the roster of the next."""
 
 
-def _removed_by(scope: Scope, seat: Seat) -> str | None:
-    """Return the rule that keeps this agent out of the scope; an agent who names no language speaks all."""
-    if scope.supervisor is not None and (seat.profile.role == "supervisor") != scope.supervisor:
-        return "role"
-    if scope.language is not None and seat.languages and scope.language not in seat.languages:
-        return "language"
-    return None
+def _roster(profiles: list[AgentProfileSet]) -> Roster:
+    global _last  # noqa: PLW0603 - a cache of one
+    if len(profiles) != len(_last.profiles) or any(
+        mine is not known for mine, known in zip(profiles, _last.profiles, strict=True)
+    ):
+        _last = Roster(profiles)
+    return _last

@@ -5,7 +5,9 @@ same time. It reads queues and agents without locking them, decides purely, and 
 changed meanwhile is left out and looked at again. Locks are taken in one order, as for messages: cases, agents, timers.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -19,17 +21,20 @@ from services.router.domain.journal import SYSTEM, Occasion
 from services.router.domain.matching import Match, Waiting, match
 from services.router.domain.offering import Pick, give, release, reprioritise
 from services.router.handlers.book import Book
-from services.router.storage import agents as agents_table
 from services.router.storage import cases as cases_table
 from services.router.storage import queues
+from services.router.storage.agents import Everybody
 from services.runtime.database import Connection
 from services.runtime.work import TIMER_TYPE_PREFIX, TIMERS_TOPIC, Outgoing, Received, TimerFired
 
 ROUND = "round"
 SWEEP = "sweep"
 SWEEP_MAX = 200
-LOOK_MIN = 50
-LOOK_PER_PLACE = 3
+DECISIONS_MAX = 200
+"""Of one round: what it has chosen stays locked until it ends, and whoever came meanwhile waits for the next."""
+LOOK_MIN = 100
+LOOK_PER_PLACE = 2
+LOOK_FIRST_MAX = 300
 """A round looks a little further into the queues than there are places: not everybody can take every case."""
 
 
@@ -42,24 +47,26 @@ class Round:
     again: frozenset[str]
     """Queues to look at at once: another replica had them, or something changed under the round's hands."""
     deeper: bool
-    """A queue was longer than the look, and somebody was still free."""
+    """Nobody was given anything, somebody is free, and a queue is longer than the look."""
     more: bool = False
-    """A queue may be longer than the look: what stands behind was not considered."""
+    """There were more to decide than one round decides, or a queue may be longer than the look."""
+    full: bool = False
+    """The round decided as many as one round may."""
 
 
 async def match_queues(
     connection: Connection,
     now: datetime,
     policy: Policy,
-    departments: Iterable[str],
-    limit: int,
+    asked: AbstractSet[str],
+    agents: Everybody,
+    limit: int = LOOK_FIRST_MAX,
 ) -> Round:
     """Match these queues with the agents who are there; ``limit`` is how far into each queue is looked (A3)."""
-    asked = set(departments)
     mine = await queues.lock(connection, asked) if asked else set()
-    everybody = await agents_table.everybody(connection) if mine else []
+    everybody = await agents.look(connection) if mine else []
     free = sum(_places(agent) for agent in everybody)
-    look = min(limit, LOOK_MIN + LOOK_PER_PLACE * free)
+    look = limit if limit > LOOK_FIRST_MAX else min(limit, LOOK_MIN + LOOK_PER_PLACE * free)
     waiting = await queues.waiting(connection, mine, now, policy.routing, look) if free else []
     if not waiting:
         return Round((), 0, frozenset(asked - mine), deeper=False)
@@ -68,15 +75,21 @@ async def match_queues(
     book, lost = await _given(connection, Book(policy, now, found), matches, traces)
     said = await book.save(connection)
     again = (asked - mine) | {each.waiting.department for each in lost if each.waiting.case_id in found}
-    deeper = not matches and len(waiting) >= limit
-    return Round(said, len(matches) - len(lost), frozenset(again), deeper=deeper, more=len(waiting) >= look)
+    longer = look in Counter(each.waiting.department for each in waiting).values()
+    full = len(matches) == DECISIONS_MAX
+    return Round(
+        said,
+        len(matches) - len(lost),
+        frozenset(again),
+        deeper=longer and not matches,
+        more=full or longer,
+        full=full,
+    )
 
 
 def _places(agent: Agent) -> int:
     """Return how many units this agent can be given, whatever the channel."""
-    if agent.profile is None or agent.presence != "available":
-        return 0
-    return max(0, agent.profile.capacity.total - sum(agent.load.values()))
+    return max(0, agent.free()) if agent.presence == "available" else 0
 
 
 async def _matched(
@@ -90,13 +103,13 @@ async def _matched(
 
     To wait for it would hold up every queue of the round.
     """
-    matches = match(waiting, everybody, now, policy.routing)
+    matches = match(waiting, everybody, now, policy.routing, DECISIONS_MAX)
     chosen = {each.waiting.case_id for each in matches}
     found = await cases_table.load_free(connection, chosen)
     locked = chosen - found.keys()
     if locked:
         free = [each for each in waiting if each.case_id not in locked]
-        matches = match(free, everybody, now, policy.routing)
+        matches = match(free, everybody, now, policy.routing, DECISIONS_MAX)
         found |= await cases_table.load_free(connection, {each.waiting.case_id for each in matches} - found.keys())
     return matches, found
 

@@ -21,9 +21,13 @@ SELECT agent_id, presence, idle_since, phone, chat, email, social, sms, profile 
 WHERE agent_id = ANY ($1::text[]) ORDER BY agent_id FOR UPDATE
 """
 EVERYBODY = """
--- agents.everybody: who could be asked, and who could not
-SELECT agent_id, presence, idle_since, phone, chat, email, social, sms, profile FROM agents
-WHERE profile IS NOT NULL ORDER BY agent_id
+-- agents.everybody: who could be asked, and who could not, and which transaction changed each last
+SELECT agent_id, xmin FROM agents WHERE profile IS NOT NULL ORDER BY agent_id
+"""
+CHANGED = """
+-- agents.changed: these agents, not locked
+SELECT agent_id, xmin, presence, idle_since, phone, chat, email, social, sms, profile FROM agents
+WHERE agent_id = ANY ($1::text[]) AND profile IS NOT NULL
 """
 PROFILES = """
 -- agents.profiles: who are these agents?
@@ -66,9 +70,24 @@ async def lock(connection: Connection, agent_ids: Iterable[str]) -> dict[str, Ag
     return {row["agent_id"]: _agent(row) for row in rows}
 
 
-async def everybody(connection: Connection) -> list[Agent]:
-    """Return every agent with a profile, without locking: what is chosen of it is checked under the lock."""
-    return [_agent(row) for row in await connection.fetch(EVERYBODY)]
+class Everybody:
+    """Every agent with a profile, remembered from look to look: only those are read whose rows were written since."""
+
+    def __init__(self) -> None:
+        """Know nobody."""
+        self._known: dict[str, tuple[int, Agent]] = {}
+
+    async def look(self, connection: Connection) -> list[Agent]:
+        """Return all of them, without locking: what is chosen of it is checked under the lock."""
+        rows = await connection.fetch(EVERYBODY)
+        unread = [agent_id for agent_id, written in rows if self._known.get(agent_id, (None,))[0] != written]
+        if unread:
+            for row in await connection.fetch(CHANGED, unread):
+                self._known[row["agent_id"]] = (row["xmin"], _agent(row))
+        if len(self._known) > len(rows):
+            there = {agent_id for agent_id, _ in rows}
+            self._known = {agent_id: known for agent_id, known in self._known.items() if agent_id in there}
+        return [known[1] for agent_id, _ in rows if (known := self._known.get(agent_id)) is not None]
 
 
 async def profiles(connection: Connection, agent_ids: Iterable[str]) -> dict[str, AgentProfileSet]:

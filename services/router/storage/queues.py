@@ -1,8 +1,9 @@
 """Which cases wait, in which order, and who may match them now?"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -69,8 +70,7 @@ SELECT case_id FROM cases WHERE holder IS NOT NULL AND state = 'assigned' AND wo
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(NamedTuple):
     """A waiting case, with the trace that its assignment continues."""
 
     waiting: Waiting
@@ -136,21 +136,24 @@ async def idle(connection: Connection, now: datetime, policy: RoutingPolicy, lim
 
 
 def _queued(row: Record) -> Queued:
-    needs = orjson.loads(row["needs"])
-    waiting_case = Waiting(
-        case_id=row["case_id"],
-        version=row["version"],
-        department=row["queue"],
-        priority=row["priority"],
-        aged_from=row["aged_from"],
-        queued_at=row["queued_at"],
-        channel=row["channel"],
-        units=row["units"],
-        language=needs["language"],
-        skills=tuple((name, level) for name, level in needs["skills"]),
-        preferred=needs["preferred"],
-        declined=frozenset(needs["declined"]),
-        supervisor=needs["supervisor"],
-        safety=needs["safety"],
+    case_id, version, department, channel, units, aged_from, queued_at, needs, priority = row
+    asks, traceparent = _asks(needs)
+    return Queued(
+        Waiting(case_id, version, department, priority, aged_from, queued_at, channel, units, *asks),
+        traceparent,
     )
-    return Queued(waiting_case, needs["traceparent"])
+
+
+@lru_cache(maxsize=16_384)
+def _asks(needs: bytes) -> tuple[tuple[Any, ...], str | None]:
+    """Read once what a case asks of an agent, however many rounds look at it: the last fields of ``Waiting``."""
+    read = orjson.loads(needs)
+    asks = (
+        read["language"],
+        tuple((name, level) for name, level in read["skills"]),
+        read["preferred"],
+        frozenset(read["declined"]),
+        read["supervisor"],
+        read["safety"],
+    )
+    return asks, read["traceparent"]

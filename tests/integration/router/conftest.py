@@ -18,6 +18,7 @@ from services.router.handlers.messages import handler
 from services.router.handlers.rounds import Round, match_queues, sweep
 from services.router.handlers.snapshots import tell_latest
 from services.router.storage import queues
+from services.router.storage.agents import Everybody
 from services.runtime.database import Pool, open_pool
 from services.runtime.firing import fire_due
 from services.runtime.logs import Log
@@ -53,6 +54,7 @@ class Router:
     now: datetime = NOW
     journal: list[Outgoing] = field(default_factory=list)
     """Everything that was said, in the order of the commits."""
+    everybody: Everybody = field(default_factory=Everybody)
 
     def wait(self, seconds: float) -> None:
         """Move the clock."""
@@ -68,11 +70,11 @@ class Router:
 
     async def match(self, *departments: str, limit: int = 500) -> Round:
         """Run one round of matching."""
-        asked = departments or DEPARTMENTS
+        asked = set(departments or DEPARTMENTS)
         async with self.pool.acquire() as connection, connection.transaction():
             await queues.prepare(connection, asked)
         async with self.pool.acquire() as connection, connection.transaction():
-            found = await match_queues(connection, self.now, self.policy, asked, limit)
+            found = await match_queues(connection, self.now, self.policy, asked, self.everybody, limit)
         self.journal += found.said
         return found
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from services.router.bell import Bell
 from services.router.domain.case import Case
+from services.router.handlers.rounds import LOOK_MIN, LOOK_PER_PLACE
 from services.router.matcher import IDLE_SECONDS, Matcher
 from services.runtime.context import ServiceContext
 from services.runtime.frames import Frame
@@ -131,3 +132,18 @@ async def test_a_bell_keeps_names_until_they_are_taken() -> None:
     bell.ring({"operations"})
     assert bell.woken.is_set()
     assert (bell.take(), bell.take(), bell.woken.is_set()) == ({"operations"}, set(), False)
+
+
+async def test_somebody_free_is_given_a_case_that_stands_far_behind_in_a_long_queue(router: Router) -> None:
+    """Whoever stands before it asks for what this agent cannot do, and waits on."""
+    await router.tell(a_profile(auto_accept=True, skills={"network": 3}), presence("a-1", "available"))
+    behind = LOOK_MIN + LOOK_PER_PLACE * 3 + 1
+    await router.tell(
+        *(words(f"w{n}", demands=(proposed(f"d{n}", skills={"payments": 3}),)) for n in range(behind)),
+        presence("a-2", "busy"),
+        a_profile("a-2", skills={"payments": 3}),
+    )
+    router.wait(1)
+    await router.tell(words("last", demands=(proposed("last", skills={"network": 3}),)))
+    async with running(router, Bell()):
+        await assigned(router, "last")

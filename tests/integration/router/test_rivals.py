@@ -10,6 +10,7 @@ from contracts.router import CaseAssigned, CaseOffered, CommandRejected
 from contracts.values import Severity
 from services.router.domain.matching import Waiting
 from services.router.domain.priority import rank, value_at
+from services.router.handlers.rounds import DECISIONS_MAX
 from services.router.storage import queues
 from services.runtime.errors import TransientError
 from tests.integration.router.conftest import DEPARTMENTS, Router, names
@@ -140,3 +141,30 @@ async def test_the_database_orders_a_queue_by_the_published_formula(router: Rout
     assert waiting == sorted(waiting, key=lambda each: (-each.priority, each.aged_from, str(each.case_id)))
     assert len(waiting) == 24
     assert await look(5) == waiting[:5]
+
+
+async def test_a_round_decides_so_many_and_the_next_goes_on_where_it_ended(router: Router) -> None:
+    agents = DECISIONS_MAX // 10 + 2
+    capacity = Capacity(total=10, chat=10)
+    await router.tell(*(a_profile(f"a-{n:02}", auto_accept=True, capacity=capacity) for n in range(agents)))
+    await router.tell(*(presence(f"a-{n:02}", "available") for n in range(agents)))
+    await router.tell(*(words(f"w{n}", demands=(proposed(f"d{n}"),)) for n in range(DECISIONS_MAX + 10)))
+    first = await router.match()
+    assert (first.matched, first.full, first.more) == (DECISIONS_MAX, True, True)
+    second = await router.match()
+    assert (second.matched, second.full) == (10, False)
+    given = [each.message.case_id for each in router.journal if isinstance(each.message, CaseAssigned)]
+    assert len(given) == len(set(given)) == DECISIONS_MAX + 10
+    assert await router.loads_by_cases() == {agent: units for agent, units in (await router.loads()).items() if units}
+
+
+async def test_a_round_sees_what_became_of_the_agents_since_the_last(router: Router) -> None:
+    await router.tell(a_profile(auto_accept=True), presence("a-1", "away"))
+    await router.tell(words(demands=(proposed(),)))
+    assert (await router.match()).matched == 0
+    await router.tell(presence("a-1", "available"))
+    await router.pool.execute("DELETE FROM agents WHERE agent_id = 'a-2'")
+    assert (await router.match()).matched == 1
+    await router.tell(words("other", demands=(proposed("second"),)))
+    await router.pool.execute("DELETE FROM agents")
+    assert (await router.match()).matched == 0
