@@ -38,9 +38,13 @@ class Observed:
     """Timers that are set at this moment, and their generation."""
 
     def watch(self, service: str, work: Work) -> None:
-        """Note these messages once this transaction has been committed, before what the transaction set."""
+        """Note these messages once this transaction has been committed, before what the transaction set.
+
+        What the handler has put off has had no effect: it is parked, and tried again.
+        """
         held: Any = work.connection
-        held.notes.insert(0, partial(self._stored, service, list(work.received)))
+        handled = [received for received in work.received if id(received) not in work.postponed]
+        held.notes.insert(0, partial(self._stored, service, handled))
 
     def statement(self, held: Held, query: str, args: Sequence[Any]) -> None:
         """Note timers that this transaction sets or cancels, once it has been committed."""
