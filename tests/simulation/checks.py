@@ -18,9 +18,10 @@ from tests.simulation.process import CALM_LEASE_SECONDS, Town
 from tests.simulation.server import SERVICES, at
 from tests.support.history import Acceptance, Bounds, History, Sent, judge, recording
 
-LATE_SECONDS = 2.0 + CALM_LEASE_SECONDS / 3
-"""How late a timer may be heard of when nothing goes wrong: after a night, in which the leases of relays have run out,
-one of two relays gives back its part, and the other takes it with its next renewal."""
+LATE_SECONDS = 2.5 + 2 * CALM_LEASE_SECONDS / 3
+"""How late a timer may be heard of when nothing goes wrong. After a jump over a quiet time, in which the leases of
+relays have run out, one of two takes everything with its renewal, gives half back with its next, and the other takes
+that with its own: twice a row may wait for a renewal."""
 LATE_UNDER_FIRE_SECONDS = 1800.0
 """Leases of the dead and pauses between retries add up; what is later was forgotten."""
 SAME_WORDS = "same text"
