@@ -123,10 +123,7 @@ class Circle:
     def _line(self, channel: Channel, units: int) -> list[_Entry]:
         known = self.lines.get((channel, units))
         if known is None:
-            known = self.lines[channel, units] = [
-                (-seat.points(self.wanted), seat.idle, seat.agent.agent_id, seat)
-                for seat in self.floor.seats_of(self.fit(channel, units, 0))
-            ]
+            known = self.lines[channel, units] = self.floor.ranked(self.fit(channel, units, 0), self.wanted)
             heapq.heapify(known)
         return known
 
@@ -155,7 +152,7 @@ class Floor:
         self._known = [agent for agent in agents if agent.profile is not None]
         self.roster = _roster([agent.profile for agent in self._known if agent.profile is not None])
         self._ordered = [self._known[place] for place in self.roster.order]
-        self._seats: dict[str, Seat] = {}
+        self._seats: list[Seat | None] = [None] * len(self._ordered)
         self._here = self._busy = 0
         bit = 1
         for agent in self._ordered:
@@ -178,10 +175,9 @@ class Floor:
         return self._seat(bit.bit_length() - 1) if bit & self._here else None
 
     def _seat(self, place: int) -> Seat:
-        agent = self._ordered[place]
-        known = self._seats.get(agent.agent_id)
+        known = self._seats[place]
         if known is None:
-            known = self._seats[agent.agent_id] = _seat(agent, self.roster.ordered[place], 1 << place)
+            known = self._seats[place] = _seat(self._ordered[place], self.roster.ordered[place], 1 << place)
         return known
 
     def circle(self, scope: Scope, skills: Skills, wanted: tuple[str, ...]) -> Circle:
@@ -204,8 +200,8 @@ class Floor:
                     known |= bit
                 bit <<= 1
             known &= self._here
-            for seat in self._seats.values():
-                if seat.free_units(channel) < units:
+            for seat in self._seats:
+                if seat is not None and seat.free_units(channel) < units:
                     known &= ~seat.bit
             self._rooms[channel, units] = known
         return known
@@ -217,9 +213,14 @@ class Floor:
             if seat.free_units(of_channel) < size:
                 self._rooms[of_channel, size] = room & ~seat.bit
 
-    def seats_of(self, agents: int) -> list[Seat]:
-        """Return the seats of these agents, who are all here."""
-        return [self._seat(place) for place in places(agents)]
+    def ranked(self, agents: int, wanted: tuple[str, ...]) -> list[_Entry]:
+        """Return these agents, who are all here, with what ranks them for these skills: points, then idleness."""
+        line: list[_Entry] = []
+        seats = self._seats
+        for place in places(agents):
+            seat = seats[place] or self._seat(place)
+            line.append((-seat.points(wanted), seat.idle, seat.agent.agent_id, seat))
+        return line
 
     def bits(self, agent_ids: Iterable[str]) -> int:
         """Return these agents as a set; unknown ones are nobody."""

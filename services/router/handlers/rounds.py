@@ -66,7 +66,7 @@ async def match_queues(
     mine = await queues.lock(connection, asked) if asked else set()
     everybody = await agents.look(connection) if mine else []
     free = sum(_places(agent) for agent in everybody)
-    look = limit if limit > LOOK_FIRST_MAX else min(limit, LOOK_MIN + LOOK_PER_PLACE * free)
+    look = limit if limit > LOOK_FIRST_MAX else min(limit, _first_look(free, len(mine)))
     waiting = await queues.waiting(connection, mine, now, policy.routing, look) if free else []
     if not waiting:
         return Round((), 0, frozenset(asked - mine), deeper=False)
@@ -85,6 +85,11 @@ async def match_queues(
         more=full or longer,
         full=full,
     )
+
+
+def _first_look(free: int, queues_asked: int) -> int:
+    """Return how far a round looks into each queue at first, given so many places."""
+    return LOOK_MIN + LOOK_PER_PLACE * min(free, DECISIONS_MAX) // max(1, queues_asked)
 
 
 def _places(agent: Agent) -> int:

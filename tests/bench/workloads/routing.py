@@ -116,6 +116,7 @@ async def _load(router: Alone, floor: "_Floor") -> None:
     await router.tell(floor.contacts(cases))
     await router.until_stored("SELECT count(*) FROM agents", AGENTS, LOADED_SECONDS)
     await router.until_stored("SELECT count(*) FROM cases WHERE queue IS NOT NULL", cases, LOADED_SECONDS)
+    await router.until_stored("SELECT count(*) FROM snapshots_due", 0, LOADED_SECONDS)
 
 
 async def _checked(router: Alone) -> int:
