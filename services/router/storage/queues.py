@@ -11,6 +11,7 @@ from asyncpg import Record
 
 from contracts.policy.routing import RoutingPolicy
 from services.router.domain.matching import Waiting
+from services.router.storage.bodies import UnreadableCaseError
 from services.runtime.database import Connection
 
 PREPARE = """
@@ -137,7 +138,10 @@ async def idle(connection: Connection, now: datetime, policy: RoutingPolicy, lim
 
 def _queued(row: Record) -> Queued:
     case_id, version, department, channel, units, aged_from, queued_at, needs, priority = row
-    asks, traceparent = _asks(needs)
+    try:
+        asks, traceparent = _asks(needs)
+    except (ValueError, TypeError, LookupError):
+        raise UnreadableCaseError(case_id) from None
     return Queued(
         Waiting(case_id, version, department, priority, aged_from, queued_at, channel, units, *asks),
         traceparent,

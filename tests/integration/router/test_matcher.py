@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import pytest
+
 from services.router.bell import Bell
 from services.router.domain.case import Case
 from services.router.handlers.rounds import LOOK_MIN, LOOK_PER_PLACE
@@ -79,9 +81,11 @@ async def test_a_ring_is_answered_at_once_and_what_nobody_rings_for_soon(router:
     assert await router.loads_by_cases() == {agent: units for agent, units in (await router.loads()).items() if units}
 
 
-async def test_a_case_that_cannot_be_read_holds_no_other_up(router: Router) -> None:
+@pytest.mark.parametrize("column", ["body", "needs"])
+async def test_a_case_that_cannot_be_read_holds_no_other_up(router: Router, column: str) -> None:
     await router.tell(words(demands=(proposed(),)), words("other", demands=(proposed("second"),)))
-    await router.pool.execute("UPDATE cases SET body = $2 WHERE case_id = $1", case_id_of("first"), b"{}")
+    spoil = f"UPDATE cases SET {column} = $2 WHERE case_id = $1"  # noqa: S608 - one of two columns
+    await router.pool.execute(spoil, case_id_of("first"), b"{}")
     await router.tell(a_profile(auto_accept=True), presence("a-1", "available"))
     async with running(router, Bell()):
         await assigned(router, "second")
