@@ -40,6 +40,7 @@ PACE_MAX = 5_000.0
 """Events per second, at most half of what was just found possible, while it is measured how long an event takes from
 its sender to the reader of its answer."""
 TICK_SECONDS = 0.005
+LOOK_SECONDS = 0.03
 VALUE_BYTES = 531
 ROWS_PER_EVENT = 4
 """Inbox, state, outbox, and the outbox's row again when it goes."""
@@ -84,7 +85,7 @@ class Bench:
         while (answered := await self.answered()) < self.fed:
             if time.perf_counter() > deadline:
                 raise NoResultError(f"{answered} of {self.fed} events answered after {DEADLINE_SECONDS:g} s")
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 async def run(ground: Ground) -> Measured:
