@@ -5,6 +5,7 @@ writes down each firing in one row and says nothing: the rows are the proof.
 """
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from contracts.message import derived_id
 from services.runtime.clock import SystemClock
 from services.runtime.database import Pool, open_pool
 from services.runtime.firing import timers_loop
+from services.runtime.journey import GC_THRESHOLDS
 from services.runtime.logs import Log
 from services.runtime.processing import Processing
 from services.runtime.timers import Timer
@@ -120,6 +122,8 @@ async def a_wheel(ground: Ground, name: str) -> AsyncIterator[Wheel]:
     async with open_pool(settings, name) as pool:
         await pool.execute(FIRED)
         await pool.execute("CHECKPOINT")
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)  # as in every process of the product
         yield Wheel(pool)
         await pool.execute(f'DROP SCHEMA "{name}" CASCADE')
 
