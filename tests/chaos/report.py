@@ -40,8 +40,8 @@ Rows with a name instead of a number stand beside the matrix:
 * *kafka-away*: the outboxes grow by what timers and a provider bring about. Rows a second count from the first row that
   leaves; *fresh* are contacts that come from the moment the brokers are back, while what has piled up is worked off.
 
-`make chaos ARGS="--rows 1,2 --seeds 20"` plays some of them with more seeds, `python -m tests.chaos --report` writes
-this page from `build/chaos.json`.
+`make chaos ARGS="--rows 1,2 --seeds 20"` plays some of them with more seeds; with `--short` the pace is not judged, and
+so `.ci/run` plays nine of them. `python -m tests.chaos --report` writes this page from `build/chaos.json`.
 
 | # | fault | seeds | cases | lost | doubled | disordered | early | late | recovery | ratio | backlog | repeats | also |
 | --: | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --- |
