@@ -106,6 +106,8 @@ def _found(case: Waiting, floor: Floor, now: datetime, policy: RoutingPolicy) ->
 
 def _searched(case: Waiting, floor: Floor, waited: int, policy: RoutingPolicy) -> tuple[Seat, DecisionRecord] | None:
     """Return the best of the first step that admits anybody with room."""
+    if not _reached(case, floor, waited, policy) & floor.room(case.channel, case.units):
+        return None
     asked = _asked(case, waited, policy)
     if asked in floor.hopeless:
         return None
@@ -115,6 +117,14 @@ def _searched(case: Waiting, floor: Floor, waited: int, policy: RoutingPolicy) -
             return _record(case, step, circle, waited, declined)
     floor.hopeless.add(asked)
     return None
+
+
+def _reached(case: Waiting, floor: Floor, waited: int, policy: RoutingPolicy) -> int:
+    """Return among whom a search may look at all: a department, before overflow has its time."""
+    overflows = any(waited >= step.after_seconds for step in policy.steps if step.any_department)
+    if overflows or case.safety or _supervised(case, waited, policy):
+        return floor.roster.everybody
+    return floor.roster.departments.get(case.department, 0)
 
 
 def _asked(case: Waiting, waited: int, policy: RoutingPolicy) -> Hashable:
