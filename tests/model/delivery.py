@@ -45,7 +45,7 @@ LOOKED_UP = Guard(
 )  # fmt: skip
 LEASED = Guard("lease", leases.TAKE, "due_at <= $1", "the customer got it")
 FITTING = Guard(
-    "no call outlives its lease", Dispatcher._outcome, "self._longest_call > lease.lease_until", "the customer got it"
+    "no call outlives its lease", Dispatcher._in_time, "self._longest_call <= lease.lease_until", "the customer got it"
 )
 FENCED = Guard("who lost the lease writes nothing", leases.RECORD, "USING (delivery_id, attempts)", "the customer got")
 QUICKER = Guard(
