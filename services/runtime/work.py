@@ -4,7 +4,7 @@ A handler loads, decides, saves, and returns what it wants to say. It never publ
 the time: the runtime has opened the transaction, removed the duplicates and read the clock before it calls.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -92,6 +92,27 @@ class Work:
         ones of its topic and key, or they would overtake it.
         """
         self.postponed[id(received)] = why
+
+    def decide_in_order(self, received: Iterable[Received], decide: Callable[[Received], bool], why: str) -> None:
+        """Let each of these be decided in order; ``decide`` tells whether what it waits for is here.
+
+        What waits for another of the batch comes last; what waits even then is postponed, and so is whoever stands
+        behind it under its key.
+        """
+        left = _undecided(_undecided(received, decide), decide)
+        for each in left:
+            self.postpone(each, why)
+
+
+def _undecided(received: Iterable[Received], decide: Callable[[Received], bool]) -> list[Received]:
+    left: list[Received] = []
+    keys: set[tuple[str, str]] = set()
+    for each in received:
+        place = (each.topic, each.key)
+        if place in keys or not decide(each):
+            keys.add(place)
+            left.append(each)
+    return left
 
 
 Handler = Callable[[Work], Awaitable[Sequence[Outgoing]]]

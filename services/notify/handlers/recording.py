@@ -51,7 +51,9 @@ async def record(
 
 
 def request_of(lease: Lease) -> OutboundMessageRequested | None:
-    """Return the deferred message for a gateway, or nothing when another hand than ours left none in its row."""
+    """Return the deferred message for a gateway; nothing for a provider's, or when another hand left none there."""
+    if lease.request is None:
+        return None
     try:
         return OutboundMessageRequested.model_validate(lease.request, strict=False)
     except ValidationError:
@@ -60,9 +62,7 @@ def request_of(lease: Lease) -> OutboundMessageRequested | None:
 
 def _handed_over(lease: Lease, step: Step, cause: Received) -> list[Outgoing]:
     """Return a deferred message for a gateway whose time has come."""
-    if step.news != "sent" or lease.request is None:
-        return []
-    request = request_of(lease)
+    request = request_of(lease) if step.news == "sent" else None
     if request is None:
         return []
     return [Outgoing(request, derived_id(lease.delivery_id, "outbound"), cause)]

@@ -48,25 +48,11 @@ class _Batch:
     changed: set[UUID] = field(default_factory=set)
     intentions: list[tuple[Intention, Received]] = field(default_factory=list)
 
-    def undecided(self, words: Iterable[Received]) -> list[Received]:
-        """Take these in, and return in order whose case is not here yet and who stands behind them under their key."""
-        left: list[Received] = []
-        keys: set[tuple[str, str]] = set()
-        for received in words:
-            place = (received.topic, received.key)
-            if place in keys or not self._is_ready(received):
-                keys.add(place)
-                left.append(received)
-            else:
-                self._read(received)
-        return left
-
-    def _is_ready(self, received: Received) -> bool:
+    def read(self, received: Received) -> bool:
+        """Take one message in, unless the case that it is about is not here yet."""
         message: Any = received.message
-        return received.type not in _ABOUT_A_CASE or message.case_id in self.known
-
-    def _read(self, received: Received) -> None:
-        message: Any = received.message
+        if received.type in _ABOUT_A_CASE and message.case_id not in self.known:
+            return False
         match received.type:
             case ContactStarted.type:
                 self._intend(requests.greeting(message, self.policy), received)
@@ -80,6 +66,7 @@ class _Batch:
                 self._intend(requests.survey(self.known[message.case_id], message, self.policy), received)
             case _:
                 self._read_event(message, received)
+        return True
 
     def _read_event(self, event: CaseEvent, received: Received) -> None:
         before = self.known.get(event.case_id)
@@ -117,8 +104,7 @@ async def tell(work: Work, policy: Policy) -> Told:
     if not words:
         return Told()
     batch = _Batch(await cases.load(work.connection, _case_ids(words)), policy)
-    for received in batch.undecided(batch.undecided(words)):
-        work.postpone(received, "its case is not here yet: the opening is on the way")
+    work.decide_in_order(words, batch.read, "its case is not here yet: the opening is on the way")
     planned = [
         (intention, delivery, received)
         for intention, received in batch.intentions

@@ -13,10 +13,10 @@ from contracts.values import Channel
 from services.router.domain.agents import Agent
 from services.router.domain.case import Case
 from services.router.domain.seats import LISTED_MAX, Circle, Floor, Scope, Seat
+from services.router.domain.unchecked import unchecked
 
 PREFERRED = "preferred"
 CANDIDATE = frozenset(Candidate.model_fields)
-_put = object.__setattr__
 
 
 class Waiting(NamedTuple):
@@ -202,18 +202,13 @@ def _record(case: Waiting, step: str, circle: Circle, waited: int, declined: int
 def _candidate(case: Waiting, points: int, seat: Seat, now: float) -> Candidate:
     """Return an agent who could take the case, unchecked as a changed case is: a round makes thousands."""
     idle = int(now - seat.idle) if seat.idle else 0
-    made = Candidate.__new__(Candidate)
-    fields = {
+    fields: dict[str, object] = {
         "agent_id": seat.agent.agent_id,
         "skill_points": points,
         "idle_seconds": max(0, idle),
         "free_units": seat.free_units(case.channel),
     }
-    _put(made, "__dict__", fields)
-    _put(made, "__pydantic_fields_set__", CANDIDATE)
-    _put(made, "__pydantic_extra__", None)
-    _put(made, "__pydantic_private__", None)
-    return made
+    return unchecked(Candidate, fields, CANDIDATE)
 
 
 def _preferred_record(case: Waiting, seat: Seat, floor: Floor, waited: int) -> DecisionRecord:

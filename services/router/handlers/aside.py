@@ -5,38 +5,42 @@ the same case again at once and for ever while all others wait; so the case is s
 round goes on without it. An agent whose profile cannot be read is asked for nothing until it is set anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from services.router.storage import agents, cases
 from services.router.storage.agents import UnreadableAgentError
 from services.router.storage.bodies import UnreadableCaseError
 from services.runtime.context import ServiceContext, Transaction
 from services.runtime.database import Connection
+from services.runtime.errors import CaseloopError
+from services.runtime.logs import Event
 from services.runtime.work import Outgoing
 
 
 async def transact(context: ServiceContext, work: Transaction) -> None:
-    """Do a round's work in one transaction; a case in its way is set aside, and the work done without it."""
+    """Do a round's work in one transaction; what is in its way is set aside, and the work done without it."""
     while True:
         try:
             await context.transact(work)
-        except (UnreadableCaseError, UnreadableAgentError) as problem:
-            await _set_aside(context, problem)
+        except UnreadableCaseError as problem:
+            await _do(context, partial(cases.set_aside, case_id=problem.case_id))
+            _tell(context, "case_unreadable", problem, case_id=str(problem.case_id))
+        except UnreadableAgentError as problem:
+            await _do(context, partial(agents.set_aside, agent_id=problem.agent_id))
+            _tell(context, "agent_unreadable", problem, agent_id=problem.agent_id)
         else:
             return
 
 
-async def _set_aside(context: ServiceContext, problem: UnreadableCaseError | UnreadableAgentError) -> None:
+async def _do(context: ServiceContext, change: Callable[[Connection], Awaitable[None]]) -> None:
     async def work(connection: Connection, _now: datetime) -> Sequence[Outgoing]:
-        if isinstance(problem, UnreadableCaseError):
-            await cases.set_aside(connection, problem.case_id)
-        else:
-            await agents.set_aside(connection, problem.agent_id)
+        await change(connection)
         return ()
 
     await context.transact(work)
-    if isinstance(problem, UnreadableCaseError):
-        context.log.error("case_unreadable", case_id=str(problem.case_id), problem=str(problem))
-    else:
-        context.log.error("agent_unreadable", agent_id=problem.agent_id, problem=str(problem))
+
+
+def _tell(context: ServiceContext, event: Event, problem: CaseloopError, **whose: str) -> None:
+    context.log.error(event, **whose, problem=str(problem))

@@ -4,7 +4,7 @@ One statement loads the cases, the rest is decided in memory, one statement each
 in one order, here as in a round of matching: cases, then agents, then timers.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache, partial
 from uuid import UUID
 
@@ -63,7 +63,8 @@ class _Batch:
         """Load, decide, save; return what is to be said."""
         about_agents = [each for each in self.work.received if isinstance(each.message, AgentMessage)]
         await self._load([str(each.key) for each in about_agents])
-        self._decide_all([each for each in self.work.received if not isinstance(each.message, AgentMessage)])
+        others = (each for each in self.work.received if not isinstance(each.message, AgentMessage))
+        self.work.decide_in_order(others, self._decide, "its case is not here yet: the opening is on the way")
         await self.book.lock_agents(self.work.connection, {*self._late, *(each.key for each in about_agents)})
         self._step_away()
         for received in about_agents:
@@ -86,21 +87,6 @@ class _Batch:
         colleagues = _colleagues(self.work.received)
         agents = await agents_table.profiles(connection, colleagues) if colleagues else {}
         self._view = View(self.book.cases, agents, handlers)
-
-    def _decide_all(self, batch: Sequence[Received]) -> None:
-        """Decide about each in order; what waits for another of the batch comes last, what still waits comes later."""
-        for received in self._undecided(self._undecided(batch)):
-            self.work.postpone(received, "its case is not here yet: the opening is on the way")
-
-    def _undecided(self, batch: Sequence[Received]) -> list[Received]:
-        """Decide, and return in order whose case is not here yet and who stands behind them under their key."""
-        left: list[Received] = []
-        keys: set[tuple[str, str]] = set()
-        for received in batch:
-            if (received.topic, received.key) in keys or not self._decide(received):
-                keys.add((received.topic, received.key))
-                left.append(received)
-        return left
 
     def _decide(self, received: Received) -> bool:
         """Decide, unless the case that it is about is not here yet."""
