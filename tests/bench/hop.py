@@ -5,15 +5,13 @@ Each command moves one row of state and is answered by one message; everything e
 
 from collections import Counter
 from collections.abc import Sequence
-from uuid import UUID
 
 from contracts.desk import ReachMilestone
-from contracts.message import derived_id
-from contracts.notify import NotificationRequested
 from contracts.policy import Policy
 from contracts.values import PolicyRef
 from services.runtime.service import Service, run
-from services.runtime.work import Handler, Outgoing, Received, Work
+from services.runtime.work import Handler, Outgoing, Work
+from tests.support.tiny_service import answer, command_of
 
 NAME = "hop"
 STATE = """
@@ -33,38 +31,13 @@ def handler_of(policy: Policy) -> Handler:
     judged_by = PolicyRef(name=policy.name, version=policy.version)
 
     async def handle(work: Work) -> Sequence[Outgoing]:
-        commands = [(received, _command(received)) for received in work.received]
+        commands = [(received, command_of(received)) for received in work.received]
         events = Counter(command.case_id for _, command in commands)
         newest = {command.case_id: received.value for received, command in commands}
         await work.connection.execute(MOVE, list(newest), [events[case] for case in newest], list(newest.values()))
-        return [_answer(received, command.case_id, judged_by) for received, command in commands]
+        return [answer(received, command, judged_by) for received, command in commands]
 
     return handle
-
-
-def answer_id(message_id: UUID) -> UUID:
-    """Return the id of the answer to a command."""
-    return derived_id("delivery", message_id)
-
-
-def _command(received: Received) -> ReachMilestone:
-    if not isinstance(received.message, ReachMilestone):
-        raise TypeError(received.type)
-    return received.message
-
-
-def _answer(received: Received, case_id: UUID, judged_by: PolicyRef) -> Outgoing:
-    delivery_id = answer_id(received.message_id)
-    answer = NotificationRequested(
-        delivery_id=delivery_id,
-        case_id=case_id,
-        purpose="milestone",
-        channel="sms",
-        occurred_at=received.time,
-        policy=judged_by,
-        cause=received.cause,
-    )
-    return Outgoing(answer, delivery_id, received)
 
 
 SERVICE = Service(name=NAME, topics=(ReachMilestone.topic,), wants=frozenset({ReachMilestone}), handler_of=handler_of)

@@ -2,12 +2,13 @@
 
 import os
 import platform
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from tests.support.commit import present_commit
 
 
 def machine() -> dict[str, Any]:
@@ -19,7 +20,7 @@ def machine() -> dict[str, Any]:
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "kernel": platform.release(),
         "python": platform.python_version(),
-        "commit": _commit(),
+        "commit": present_commit(),
         "load": round(os.getloadavg()[0], 2),
     }
 
@@ -60,11 +61,3 @@ def _processor() -> str:
     except OSError:
         return platform.processor()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-
-
-def _commit() -> str | None:
-    try:
-        said = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)  # noqa: S607 - whichever git there is
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return said.stdout.strip()

@@ -13,6 +13,7 @@ import asyncpg
 import psutil
 
 from deploy.local import start_postgres
+from tests.chaos.load import slowest
 from tests.chaos.registry import row
 from tests.chaos.rig import Rig
 from tests.support.proxy import HEALTHY, Faults
@@ -134,15 +135,10 @@ async def a_case_is_locked(rig: Rig) -> None:
             for step in range(3):
                 await driver.command("record_progress", case_id, step=f"step {step}", action="looked")
                 await rig.wait(5.0)
-    took = sorted(
-        (each.closed or time.perf_counter()) - each.sent
-        for each in rig.driver.journeys.values()
-        if began - 1 <= each.sent <= began + 10
-    )
-    slowest = took[int(len(took) * 0.99) - 1]
-    rig.figures["others_p99_seconds"] = round(slowest, 1)
-    if slowest > OTHERS_SECONDS:
-        rig.must(lambda _, verdict: verdict.add("late", "other cases", f"p99 {slowest:.1f} s"))
+    took = slowest(rig.driver, began - 1, began + 10)
+    rig.figures["others_p99_seconds"] = took
+    if took > OTHERS_SECONDS:
+        rig.must(lambda _, verdict: verdict.add("late", "other cases", f"p99 {took} s"))
 
 
 @row("30", "the line to PostgreSQL is cut behind the commit, before its answer", postgres_door=True)

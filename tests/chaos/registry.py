@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.support.driver import DEPARTMENTS
+
 if TYPE_CHECKING:
     from tests.chaos.rig import Rig
 
 Act = Callable[["Rig"], Awaitable[None]]
-DEPARTMENTS = ("front_desk", "technical_support", "operations", "after_sales_desk", "complaint_desk")
 FAMILIES = ("processes", "brokers", "databases", "groups", "provider", "timers", "inputs", "agents", "pressure")
 """Modules of this folder that hold rows."""
 ROWS: dict[str, "Row"] = {}

@@ -68,7 +68,7 @@ class Rig:
         self.figures[what] = times
         if times < least:
             said = f"{what.replace('_', ' ')}: {times}, at least {least} were meant"
-            self.checks.append(lambda _, verdict: verdict.add("stuck", "the row itself", said))
+            self.must(lambda _, verdict: verdict.add("stuck", "the row itself", said))
 
     def between(self, least: float, most: float) -> float:
         """Return a number that the seed decides."""

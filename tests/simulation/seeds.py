@@ -26,6 +26,7 @@ from tests.simulation.guards import GUARDS, STORMS, unguarded
 from tests.simulation.loop import Blocking
 from tests.simulation.run import Result, simulate
 from tests.simulation.server import Server, a_server
+from tests.support.commit import present_commit
 from tests.support.servers import a_postgres, dsn_of, unique_name
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -173,9 +174,7 @@ def _report(results: Sequence[Result], seconds: float) -> dict[str, Any]:
 
 
 def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return told.stdout.strip() or "an unknown commit"
+    return present_commit() or "an unknown commit"
 
 
 def _say(words: str) -> None:

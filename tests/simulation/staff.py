@@ -31,8 +31,7 @@ from contracts.values import Actor, Presence, Role, SolutionOption
 from tests.simulation.outside import Outside
 from tests.simulation.plot import WORKDAYS, Plot
 from tests.simulation.world import World
-
-DEPARTMENTS = ("front_desk", "technical_support", "operations", "after_sales_desk", "complaint_desk")
+from tests.support.driver import DEPARTMENTS
 
 
 @dataclass(slots=True)

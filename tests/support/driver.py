@@ -16,6 +16,8 @@ from tests.support.history.model import Sent
 SOURCE = "tests/driver"
 BROKEN = "The app shows error code ERR-500 and a white page after login, it is broken since this morning"
 QUIET_SECONDS = 0.2
+DEPARTMENTS = ("front_desk", "technical_support", "operations", "after_sales_desk", "complaint_desk")
+"""Where the standard lets people work."""
 CAPACITY = 1000
 """How many cases one agent of a driver holds: the most that a profile may say."""
 RECEIVED = "caseloop.channel.message_received.v1"

@@ -7,6 +7,7 @@ whose details say so ends it with a bug or lets a loop of its own die.
 import asyncio
 import sys
 from collections.abc import Sequence
+from uuid import UUID
 
 from contracts.desk import ReachMilestone
 from contracts.message import derived_id
@@ -23,18 +24,29 @@ def handler_of(policy: Policy) -> Handler:
 
     async def handle(work: Work) -> Sequence[Outgoing]:
         await asyncio.sleep(0)
-        return [_requested(received, received.message, judged_by) for received in work.received]
+        return [answer(received, command_of(received), judged_by) for received in work.received]
 
     return handle
 
 
-def _requested(received: Received, message: object, judged_by: PolicyRef) -> Outgoing:
-    if not isinstance(message, ReachMilestone):
+def command_of(received: Received) -> ReachMilestone:
+    """Return the command that was received."""
+    if not isinstance(received.message, ReachMilestone):
         raise TypeError(received.type)
-    delivery_id = derived_id("delivery", received.message_id)
+    return received.message
+
+
+def answer_id(message_id: UUID) -> UUID:
+    """Return the id of the answer to a command."""
+    return derived_id("delivery", message_id)
+
+
+def answer(received: Received, command: ReachMilestone, judged_by: PolicyRef) -> Outgoing:
+    """Return what is said about a command."""
+    delivery_id = answer_id(received.message_id)
     said = NotificationRequested(
         delivery_id=delivery_id,
-        case_id=message.case_id,
+        case_id=command.case_id,
         purpose="milestone",
         channel="sms",
         occurred_at=received.time,

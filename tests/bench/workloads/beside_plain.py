@@ -17,9 +17,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tests.bench.peers import plain
 from tests.bench.workload import Ground, Measured, NoResultError
-from tests.bench.workloads.closed_loop import DEPARTMENTS, ONE_BROKER, saturate
-from tests.support.driver import BROKEN, Driver
-from tests.support.system import AWAKE, running_system
+from tests.bench.workloads.closed_loop import product, saturate, warmed
+from tests.support.driver import BROKEN
 
 CASES, CASES_QUICK = 2000, 600
 ALONE = 20
@@ -43,16 +42,8 @@ async def run(ground: Ground) -> Measured:
 
 
 async def _product(ground: Ground, cases: int) -> float:
-    with running_system(
-        ground.scratch / "up",
-        *("--kafka", ground.kafka, "--postgres", ground.postgres, *AWAKE),
-        environment=ONE_BROKER,
-    ) as system:
-        driver = Driver(system.kafka, uuid4().hex[:8])
-        await driver.start()
-        await driver.agents(4, DEPARTMENTS)
-        await saturate(driver, WARM)
-        await driver.until_quiet(DEADLINE_SECONDS)
+    with product(ground) as system:
+        driver = await warmed(system, WARM)
         rate = cases / await saturate(driver, cases)
         await driver.stop()
         return rate

@@ -8,7 +8,8 @@ import os
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 import asyncpg
@@ -18,10 +19,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from tests.bench.limit import Limit, measure
 from tests.bench.processor import each, used
 from tests.bench.workload import Ground, Measured, NoResultError
-from tests.support.driver import Driver, Journey
+from tests.support.driver import DEPARTMENTS, Driver, Journey
 from tests.support.system import AWAKE, System, running_system
 
-DEPARTMENTS = ("front_desk", "technical_support", "operations", "after_sales_desk", "complaint_desk")
 TOPICS = (
     "contacts",
     "case.events",
@@ -43,29 +43,37 @@ READERS = {
 """How many consumers read a topic: our readers, and the driver on the journal."""
 DEADLINE_SECONDS = 300.0
 ONE_BROKER = {"CASELOOP_TOPIC_REPLICATION": "1"}
-
-
 CASES = 3000
 ALONE = 60
 
 
 async def run(ground: Ground) -> Measured:
     """Measure one saturation run, and cases one by one before it."""
-    with running_system(
-        ground.scratch / "up",
-        *("--kafka", ground.kafka, "--postgres", ground.postgres, *AWAKE),
-        environment=ONE_BROKER,
-    ) as system:
+    with product(ground) as system:
         cases, alone = ground.cases or ground.size(CASES, 1500), ground.alone or ground.size(ALONE, 30)
         return await _bench(system, cases, alone)
 
 
-async def _bench(system: System, cases: int, alone: int) -> Measured:
+@contextmanager
+def product(ground: Ground) -> Iterator[System]:
+    """Run all five services on these servers."""
+    addresses = ("--kafka", ground.kafka, "--postgres", ground.postgres)
+    with running_system(ground.scratch / "up", *addresses, *AWAKE, environment=ONE_BROKER) as system:
+        yield system
+
+
+async def warmed(system: System, cases: int) -> Driver:
+    """Return a driver with agents at work, when so many cases are over: statements are compiled then."""
     driver = Driver(system.kafka, uuid4().hex[:8])
     await driver.start()
     await driver.agents(4, DEPARTMENTS)
-    await saturate(driver, 300)  # warm: compiled statements, the broker's compiler
+    await saturate(driver, cases)
     await driver.until_quiet(DEADLINE_SECONDS)
+    return driver
+
+
+async def _bench(system: System, cases: int, alone: int) -> Measured:
+    driver = await warmed(system, 300)
     singles = await _alone(driver, alone)
     names = {pid: name for name, pid in system.ready["pids"].items()}
     before, ends = used(names), await _ends(system)

@@ -32,6 +32,7 @@ from tests.bench.limit import measure
 from tests.bench.processor import each, used
 from tests.bench.workload import Ground, Measured, NoResultError, percentile
 from tests.support.floor import migrate_schema, settings_for
+from tests.support.tiny_service import answer_id
 
 CASES = 40_000
 """Events go round them in turn, so that nearly every event of a batch has a row of its own."""
@@ -229,4 +230,4 @@ def _command(case: UUID, said: dict[str, str]) -> ReachMilestone:
 
 def _answer_of(frame: Frame) -> bytes:
     event = dict(frame.headers)["ce_id"].decode()
-    return str(hop.answer_id(derived_id(SOURCE, event))).encode()
+    return str(answer_id(derived_id(SOURCE, event))).encode()

@@ -32,6 +32,7 @@ from services.runtime.work import Outgoing
 from tests.bench.alone import Alone, alone
 from tests.bench.processor import each, used
 from tests.bench.workload import Ground, Measured, NoResultError, percentile
+from tests.support.driver import DEPARTMENTS
 
 AGENTS = 1_000
 PLACES = 10
@@ -39,7 +40,6 @@ PLACES = 10
 QUEUED = 10_000
 """Cases that still wait when every place is taken."""
 SKILLS = tuple(f"skill_{number:02}" for number in range(20))
-DEPARTMENTS = ("front_desk", "technical_support", "operations", "after_sales_desk", "complaint_desk")
 SEVERITIES: tuple[Severity, ...] = ("normal", "normal", "important", "urgent")
 CHANGES_PER_SECOND = 50
 AWAY = 100

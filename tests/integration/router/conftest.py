@@ -26,10 +26,8 @@ from services.runtime.migrations import migrate
 from services.runtime.processing import Processing
 from services.runtime.settings import Settings
 from services.runtime.work import Outgoing, Received, Work
+from tests.support.driver import DEPARTMENTS
 from tests.unit.router.given import NOW, received, the_policy
-
-DEPARTMENTS = ("front_desk", "technical_support", "operations", "after_sales_desk", "complaint_desk")
-
 
 LOG = Log("router", "error")
 

@@ -13,7 +13,8 @@ from services.router.domain.priority import rank, value_at
 from services.router.handlers.rounds import DECISIONS_MAX
 from services.router.storage import queues
 from services.runtime.errors import TransientError
-from tests.integration.router.conftest import DEPARTMENTS, Router, names
+from tests.integration.router.conftest import Router, names
+from tests.support.driver import DEPARTMENTS
 from tests.unit.router.given import (
     NOW,
     a_classification,

@@ -9,13 +9,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from services.runtime.settings import STANDARD_POLICY
-from tests.support.driver import Driver, sent_by
+from tests.support.driver import DEPARTMENTS, Driver, sent_by
 from tests.support.history import judge
 from tests.support.history.files import save
 from tests.support.history.recording import Addresses, quiet, record
 from tests.support.system import System, running_system
 
-DEPARTMENTS = ("front_desk", "technical_support", "operations", "after_sales_desk", "complaint_desk")
 PROMISED_SECONDS = 1.5
 SECONDS = 60.0
 
