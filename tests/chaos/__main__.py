@@ -1,7 +1,8 @@
 """Does the product survive? ``make chaos`` plays every row of the fault matrix; exit status 1 when one is red.
 
 ``--rows 1,2`` plays these, ``--seeds N`` each with N seeds from ``--seed`` on. ``--short`` leaves out what only tells a
-pace: a row is green when nothing was lost, doubled, disordered, early or late, and no result is kept. ``--guards``
+pace, so the rows beside the matrix: a row is green when nothing was lost, doubled, disordered, early or late, and no
+result is kept. ``--guards``
 takes each protection of the product away (``--guards inbox,order``: these) and plays the row that must notice; exit
 status 1 when one does not. What was measured is written to ``build/chaos.json``; ``--report`` writes it as tables into
 ``docs/reliability.md``.
@@ -59,7 +60,8 @@ def main() -> int:
 
 def _rows(given: argparse.Namespace, seeds: range) -> Plan:
     """Return how the rows that were asked for are played, or all; right when each is green."""
-    chosen = [row for row in rows() if given.rows is None or row.number in given.rows.split(",")]
+    wanted = set(given.rows.split(",")) if given.rows else {row.number for row in rows(beside=not given.short)}
+    chosen = [row for row in rows() if row.number in wanted]
     length = SHORT if given.short else WHOLE
 
     async def played(servers: Servers) -> bool:
@@ -103,9 +105,9 @@ def _without(wanted: str, seeds: range) -> Plan:
 
 
 def _tell(row: Row, result: dict[str, Any], mark: str) -> None:
-    shown = {name: value for name, value in result.items() if name not in {"title", "findings"}}
+    shown = {name: value for name, value in result.items() if name not in {"title", "slow", "findings"}}
     sys.stdout.write(f"row {row.number} {mark}: {row.title}\n  {json.dumps(shown)}\n")
-    sys.stdout.writelines(f"  {finding}\n" for finding in result["findings"])
+    sys.stdout.writelines(f"  {said}\n" for said in (*result["findings"], *result["slow"]))
     sys.stdout.flush()
 
 

@@ -138,7 +138,7 @@ async def a_case_is_locked(rig: Rig) -> None:
     took = slowest(rig.driver, began - 1, began + 10)
     rig.figures["others_p99_seconds"] = took
     if took > OTHERS_SECONDS:
-        rig.must(lambda _, verdict: verdict.add("late", "other cases", f"p99 {took} s"))
+        rig.slow.append(f"other cases: p99 {took} s")
 
 
 @row("30", "the line to PostgreSQL is cut behind the commit, before its answer", postgres_door=True)

@@ -79,6 +79,7 @@ async def _played(row: Row, rig: Rig, length: Length) -> dict[str, Any]:
         "events": verdict.events,
         "repeats": verdict.repeats,
         **rig.figures,
+        "slow": rig.slow,
         "findings": [str(finding) for finding in verdict.findings[:SHOWN_MAX]],
     }
 

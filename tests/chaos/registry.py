@@ -54,8 +54,9 @@ def row(number: str, title: str, **needs: Any) -> Callable[[Act], Act]:  # noqa:
     return kept
 
 
-def rows() -> list[Row]:
-    """Return all rows in the order of the matrix; those beside it have names instead of numbers and come last."""
+def rows(*, beside: bool = True) -> list[Row]:
+    """Return all rows in the order of the matrix; those ``beside`` it have names instead of numbers and come last."""
     for family in FAMILIES:
         importlib.import_module(f"tests.chaos.{family}")
-    return sorted(ROWS.values(), key=lambda each: int(each.number) if each.number.isdigit() else 1000)
+    found = sorted(ROWS.values(), key=lambda each: int(each.number) if each.number.isdigit() else 1000)
+    return [each for each in found if beside or each.number.isdigit()]

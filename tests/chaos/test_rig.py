@@ -10,12 +10,13 @@ import pytest
 from tests.chaos.flooding import MEMORY_MIB, SERVICE_MIB, too_large
 from tests.chaos.load import pace, slowest
 from tests.chaos.registry import rows
-from tests.chaos.report import is_green
+from tests.chaos.report import ZERO, is_green, is_unharmed
 from tests.chaos.rig import SERVICE_NAMES
 from tests.support.driver import Driver, Journey
 from tests.support.proxy import BLACK_HOLE, HEALTHY, Door, Faults, door_at
 
 SOON = 0.3
+FINE: dict[str, object] = {**dict.fromkeys(ZERO, 0), "recovery_seconds": 3.0, "throughput_ratio": 1.0, "slow": []}
 
 
 @asynccontextmanager
@@ -119,13 +120,23 @@ def test_memory_has_a_bound() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"lost": 1}, {"doubled": 1}, {"recovery_seconds": None}, {"recovery_seconds": 11}, {"throughput_ratio": 0.9}],
+    [
+        {"recovery_seconds": None},
+        {"recovery_seconds": 11},
+        {"throughput_ratio": 0.9},
+        {"slow": ["other cases: p99 9 s"]},
+    ],
 )
-def test_a_row_with_anything_wrong_is_red(wrong: dict[str, object]) -> None:
-    good = dict.fromkeys(("lost", "doubled", "disordered", "early", "late"), 0)
-    fine: dict[str, object] = {**good, "recovery_seconds": 3.0, "throughput_ratio": 1.0}
-    assert is_green(fine)
-    assert not is_green({**fine, **wrong})
+def test_a_row_that_was_too_slow_is_red_and_unharmed(wrong: dict[str, object]) -> None:
+    assert not is_green({**FINE, **wrong})
+    assert is_unharmed({**FINE, **wrong})
+
+
+@pytest.mark.parametrize("kind", ZERO)
+def test_a_row_in_which_anything_came_to_harm_is_red_whatever_its_speed(kind: str) -> None:
+    assert is_green(FINE)
+    assert not is_green({**FINE, kind: 1})
+    assert not is_unharmed({**FINE, kind: 1})
 
 
 def test_rows_have_the_numbers_of_the_matrix() -> None:
