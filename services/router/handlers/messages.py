@@ -4,7 +4,8 @@ One statement loads the cases, the rest is decided in memory, one statement each
 in one order, here as in a round of matching: cases, then agents, then timers.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from uuid import UUID
 
@@ -32,6 +33,8 @@ from services.runtime.work import Handler, Outgoing, Received, TimerFired, Work
 
 Contact = ContactReceived | ContactCallbackRequested
 AgentMessage = AgentProfileSet | AgentPresenceChanged
+GONE = frozenset({"away", "offline"})
+"""An agent like this is asked for nothing."""
 MERGES_MAX = 8
 """How many merges in a row are followed to the case that goes on."""
 
@@ -67,8 +70,7 @@ class _Batch:
         self.work.decide_in_order(others, self._decide, "its case is not here yet: the opening is on the way")
         await self.book.lock_agents(self.work.connection, {*self._late, *(each.key for each in about_agents)})
         self._step_away()
-        for received in about_agents:
-            await self._agent(received)
+        await self._change_agents(about_agents)
         return await self.book.save(self.work.connection)
 
     async def _load(self, agent_ids: list[str]) -> None:
@@ -139,24 +141,33 @@ class _Batch:
             if agent is not None and agent.presence == "available":
                 self.book.change_agent(present(agent, "away", self.work.now))
 
-    async def _agent(self, received: Received) -> None:
+    async def _change_agents(self, about_agents: Sequence[Received]) -> None:
+        leaving = [
+            each.key
+            for each in about_agents
+            if isinstance(each.message, AgentPresenceChanged) and each.message.presence in GONE
+        ]
+        if leaving and not set(await cases_table.held(self.work.connection, leaving)) <= self.book.cases.keys():
+            raise TransientError("a case came to one of these agents while the agent left")
+        hands = _hands(self.book.cases.values()) if leaving else {}
+        for received in about_agents:
+            self._change_agent(received, hands.get(received.key, ()))
+
+    def _change_agent(self, received: Received, case_ids: Iterable[UUID]) -> None:
         message = received.message
         agent = self.book.agents.get(received.key) or Agent(received.key)
         if isinstance(message, AgentProfileSet):
             self.book.change_agent(Agent(agent.agent_id, message, agent.presence, agent.idle_since, agent.load))
         elif isinstance(message, AgentPresenceChanged):
             self.book.change_agent(present(agent, message.presence, self.work.now))
-            if message.presence in {"away", "offline"}:
-                await self._give_up(received, message)
+            if message.presence in GONE:
+                self._give_up(received, message, case_ids)
 
-    async def _give_up(self, received: Received, message: AgentPresenceChanged) -> None:
+    def _give_up(self, received: Received, message: AgentPresenceChanged, case_ids: Iterable[UUID]) -> None:
         """Take back what an agent who left was asked, and, of one who is offline, what was assigned as well (A7)."""
-        missing = set(await cases_table.held(self.work.connection, [message.agent_id])) - self.book.cases.keys()
-        if missing:
-            raise TransientError("a case came to this agent while the agent left")
         occasion = self._occasion(received, Actor(kind="agent", id=message.agent_id))
-        for case in sorted(self.book.cases.values(), key=lambda case: str(case.case_id)):
-            decision = _left(case, message, occasion)
+        for case_id in case_ids:
+            decision = _left(self.book.cases[case_id], message, occasion)
             if decision is not None:
                 self.book.keep((decision,), received)
 
@@ -168,6 +179,16 @@ class _Batch:
 def _service(source: str) -> Actor:
     """Return the service of ours that reports, named as in its messages."""
     return SYSTEM.model_copy(update={"id": source.rsplit("/", maxsplit=1)[-1]})
+
+
+def _hands(cases: Iterable[Case]) -> Mapping[str, Sequence[UUID]]:
+    """Return which cases each agent is asked to take or works on, in one order whoever asks."""
+    hands: defaultdict[str, list[UUID]] = defaultdict(list)
+    for case in cases:
+        agent_id = case.agent_id if case.offer is None else case.offer.agent_id
+        if agent_id is not None:
+            hands[agent_id].append(case.case_id)
+    return {agent_id: sorted(case_ids) for agent_id, case_ids in hands.items()}
 
 
 def _left(case: Case, message: AgentPresenceChanged, occasion: Occasion) -> Decision | None:
