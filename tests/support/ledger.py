@@ -1,7 +1,8 @@
 """How does a test or a measurement get very many whole cases: topics and tables that agree, without running anything?
 
 Cases are written as the services would have left them: channel events, contacts, a chained journal, clocks, snapshots,
-the router's rows, followup's timers and the services' offsets. Every tenth case is still open.
+the router's rows, what the other services remember, followup's timers and the services' offsets. Every tenth case is
+still open.
 """
 
 import hashlib
@@ -44,10 +45,15 @@ OPEN: Sequence[tuple[type[Message], str]] = (
     (router.CaseProgressed, "assigned"),
 )
 EVENTS = len(CLOSED)
+Row = tuple[object, ...]
 ROUND = 1000
 """Cases whose events stand in turns on the journal."""
 FAR = datetime(2099, 1, 1, tzinfo=UTC)
 _ROUTER_COLUMNS = "case_id version state channel units points target_seconds aged_from band_floor queued_at body"
+_INTAKE_COLUMNS = (
+    "case_id version state case_number customer_id conversation_id category scenario severity safety opened_at"
+)
+_DESK_COLUMNS = "case_id version state case_number missing opened_at updated_at supervisor_needed cycle facts"
 
 
 @dataclass(slots=True)
@@ -65,9 +71,11 @@ class Ledger:
     _producer: AIOKafkaProducer = None
     _batches: dict[tuple[str, int], BatchBuilder] = field(default_factory=dict)
     _ends: dict[tuple[str, int], int] = field(default_factory=dict)
-    _rows: list[tuple[object, ...]] = field(default_factory=list)
-    _timers: list[tuple[object, ...]] = field(default_factory=list)
-    _timeline: list[tuple[object, ...]] = field(default_factory=list)
+    _rows: list[Row] = field(default_factory=list)
+    _cases: list[tuple[UUID, int, str, int]] = field(default_factory=list)
+    """Cases with their version, state, and the version that intake heard of last."""
+    _timers: list[Row] = field(default_factory=list)
+    _timeline: list[Row] = field(default_factory=list)
     _templates: dict[type[Message], dict[str, Any]] = field(default_factory=dict)
     _headers: dict[type[Message], list[tuple[str, bytes]]] = field(default_factory=dict)
 
@@ -102,7 +110,9 @@ class Ledger:
                 heads[number] = await self._append(number, place, *head)
         for number, (case_id, digest) in heads.items():
             await self._say_clocks(number, case_id)
-            self._rows.append(await self._stored(case_id, digest, "closed" if number % 10 else "assigned"))
+            state = "closed" if number % 10 else "assigned"
+            self._rows.append(await self._stored(case_id, digest, state))
+            self._cases.append((case_id, EVENTS, state, EVENTS if number % 10 else 1))
             if number % 10 == 0:
                 self._timers.append((case_id, FAR, number + 1, "case_wake", str(case_id), "{}"))
 
@@ -118,10 +128,26 @@ class Ledger:
     async def _store(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         """Put what the services remember into their tables."""
         await _copy(connection, "router", "cases", _ROUTER_COLUMNS, self._rows)
+        await self._store_cases(connection)
         await _copy(connection, "followup", "timers", "timer_id due_at generation kind key payload", self._timers)
         await _copy(connection, "desk", "timeline", "case_id version type occurred_at data", self._timeline)
-        for rows in (self._rows, self._timers, self._timeline):
+        for rows in (self._rows, self._cases, self._timers, self._timeline):
             rows.clear()
+
+    async def _store_cases(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        """Let the services that listen to the journal remember the cases."""
+        intake, followup_, notify, desk = list[Row](), list[Row](), list[Row](), list[Row]()
+        for case_id, version, state, heard in self._cases:
+            number = case_number(case_id)
+            judged = ("technical", "fault", "normal", False)
+            intake.append((case_id, heard, state, number, case_id, number, *judged, MOMENT))
+            followup_.append((case_id, version, "{}"))
+            notify.append((case_id, version, state, "{}"))
+            desk.append((case_id, version, state, number, 0, MOMENT, MOMENT, False, 1, "{}"))
+        await _copy(connection, "intake", "cases", _INTAKE_COLUMNS, intake)
+        await _copy(connection, "followup", "cases", "case_id version body", followup_)
+        await _copy(connection, "notify", "cases", "case_id version state detail", notify)
+        await _copy(connection, "desk", "cases", _DESK_COLUMNS, desk)
 
     def _came_in(self, number: int, case_id: UUID) -> Iterator[tuple[type[Message], str, bytes, object]]:
         conversation, event_id = f"{self.name}-{number}", f"{self.name}-event-{number}"
@@ -171,7 +197,7 @@ class Ledger:
                 data.pop("promise_id", None)
             await self._say(message, str(case_id), orjson.dumps(data), derived_id(case_id, "step", place))
 
-    async def _stored(self, case_id: UUID, digest: str, state: str) -> tuple[object, ...]:
+    async def _stored(self, case_id: UUID, digest: str, state: str) -> Row:
         """Tell the latest state of a case and return its row."""
         number = case_number(case_id)
         snapshot = {
@@ -228,7 +254,7 @@ async def _copy(
     schema: str,
     table: str,
     columns: str,
-    rows: Sequence[tuple[object, ...]],
+    rows: Sequence[Row],
 ) -> None:
     await connection.copy_records_to_table(table, schema_name=schema, records=rows, columns=columns.split())
 
@@ -237,5 +263,7 @@ READ: Mapping[str, Sequence[str]] = {
     "intake": ("channel.chat", "case.events"),
     "router": ("contacts", "followups"),
     "followup": ("case.events", "contacts"),
+    "notify": ("case.events",),
+    "desk": ("case.events",),
 }
 """Which service has settled which of these topics."""

@@ -62,7 +62,7 @@ def case_file(case_id: UUID, facts: Sequence[Fact], stored: Stored | None, *, fr
     chain = chain_of(case_id, segments, findings, from_start=from_start) if segments else None
     told = chain or Chain(case_id)
     promises = promises_of(told, (fact for fact in facts if fact[0] == CLOCK))
-    file = CaseFile(case_id, chain, promises, latest(list(facts)), stored, findings=findings)
+    file = CaseFile(case_id, chain, promises, latest(facts), stored, findings=findings)
     file.seen = told.last
     return file
 

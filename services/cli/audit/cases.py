@@ -5,7 +5,7 @@ are laid side by side. Cases in doubt are kept and looked at again at the end (`
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,14 +14,21 @@ from pathlib import Path
 from uuid import UUID
 
 from services.cli.audit.casefile import CaseFile, case_file, judge
-from services.cli.audit.findings import Findings
+from services.cli.audit.findings import Finding, Findings
+from services.cli.audit.journal import CHECK
+from services.cli.audit.listeners import TAKES
+from services.cli.audit.memories import check_memories
 from services.cli.audit.runs import Fact, by_key
+from services.cli.audit.snapshots import SNAPSHOT, later
 from services.cli.audit.tables import PAGE, Stored, cases_between, cases_of, looking
 from services.cli.audit.timers import TIMED, set_timers
 from services.runtime.database import Connection
 
-DOUBTS_MAX = 20_000
-"""Cases in doubt that are kept, some 60 MB at most; beyond that the system moves too fast, or much is broken."""
+DOUBTS_MAX, DOUBTED_FACTS_MAX = 20_000, 400_000
+"""Cases in doubt that are kept, and their facts, some 60 MB at most; beyond, the system moves too fast, or much is
+broken."""
+FACTS_MAX = 10_000
+"""Pieces of a case that are put together, and pieces of all cases that are looked at together. Mostly it is a dozen."""
 _FIRST, _LAST = UUID(int=0), UUID(int=2**128 - 1)
 
 
@@ -44,39 +51,64 @@ class Cases:
     promises: Counter[str] = field(default_factory=Counter)
     clocks: int = 0
     doubtful: dict[UUID, list[Fact]] = field(default_factory=dict)
+    _doubted_facts: int = 0
+    _crowded: set[UUID] = field(default_factory=set)
+    """Cases in more pieces than are put together."""
 
     async def go_through(self, runs: Sequence[Path]) -> None:
         """Look at every case."""
         facts, after = by_key(runs, self.folder), _FIRST
         async with AsyncExitStack() as stack:
-            router = await stack.enter_async_context(looking(self.dsn, "router"))
-            timers = {name: await stack.enter_async_context(looking(self.dsn, name)) for name in TIMED}
-            while batch := dict(_batch(facts)):
+            tables = {name: await stack.enter_async_context(looking(self.dsn, name)) for name in {*TIMED, *TAKES}}
+            while batch := self._batch(facts):
                 until = next(reversed(batch))
-                await self._look(batch, router, timers, after, until)
+                await self._look(batch, tables, after, until)
                 after = until
             if self.from_start:
-                await self._look({}, router, timers, after, _LAST)
+                await self._look({}, tables, after, _LAST)
+
+    def _batch(self, facts: Iterator[tuple[bytes, Iterable[Fact]]]) -> dict[UUID, list[Fact]]:
+        """Return the next cases with what was said of them, as many as a page has and as can be held."""
+        batch: dict[UUID, list[Fact]] = {}
+        held = 0
+        for key, found in islice(facts, PAGE):
+            case_id = UUID(bytes=key)
+            batch[case_id] = gathered(found)
+            if len(batch[case_id]) > FACTS_MAX:
+                batch[case_id] = []
+                self._pass_over(case_id)
+            held += len(batch[case_id])
+            if held >= FACTS_MAX:
+                break
+        return batch
+
+    def _pass_over(self, case_id: UUID) -> None:
+        """Do not compare a case that somebody has told of without end: nobody could hold it."""
+        self._crowded.add(case_id)
+        problem = f"the journal and followups tell of it in more than {FACTS_MAX} pieces; it is not compared"
+        advice = "somebody writes there who should not: `caseloop watch --case` shows what"
+        self.findings.add(Finding(CHECK, f"case {case_id}", problem, advice, case_id))
 
     async def _look(
         self,
         batch: dict[UUID, list[Fact]],
-        router: Connection,
-        timers: dict[str, Connection],
+        tables: Mapping[str, Connection],
         after: UUID,
         until: UUID,
     ) -> None:
         """Look at the cases of a batch, and at those that only the table knows."""
         files: list[CaseFile] = []
-        unknown = set(batch)
-        async for stored in self._stored(router, batch, after, until):
+        unknown = set(batch) - self._crowded
+        async for stored in self._stored(tables["router"], batch, after, until):
+            if stored.case_id in self._crowded:
+                continue
             unknown.discard(stored.case_id)
             files.append(self._file(stored.case_id, batch.get(stored.case_id, ()), stored))
             if len(files) >= 2 * PAGE:
-                await self._judge(files, batch, timers)
+                await self._judge(files, batch, tables)
                 files = []
         files += [self._file(case_id, batch[case_id], None) for case_id in batch if case_id in unknown]
-        await self._judge(files, batch, timers)
+        await self._judge(files, batch, tables)
 
     async def _stored(
         self, router: Connection, batch: dict[UUID, list[Fact]], after: UUID, until: UUID
@@ -92,14 +124,18 @@ class Cases:
     def _file(self, case_id: UUID, facts: Sequence[Fact], stored: Stored | None) -> CaseFile:
         return case_file(case_id, facts, stored, from_start=self.from_start)
 
-    async def _judge(self, files: list[CaseFile], batch: dict[UUID, list[Fact]], timers: dict[str, Connection]) -> None:
-        set_ = await timers_of(files, timers)
+    async def _judge(
+        self, files: list[CaseFile], batch: dict[UUID, list[Fact]], tables: Mapping[str, Connection]
+    ) -> None:
+        await check_memories(files, {service: tables[service] for service in TAKES}, self.findings)
+        set_ = await timers_of(files, tables)
         for file in files:
             judge(file, set_, self.now, whole=self.from_start, all_clocks=self.all_clocks)
             if not file.doubts.total:
                 self.conclude(file)
-            elif len(self.doubtful) < DOUBTS_MAX:
-                self.doubtful[file.case_id] = list(batch.get(file.case_id, ()))
+            elif len(self.doubtful) < DOUBTS_MAX and self._doubted_facts < DOUBTED_FACTS_MAX:
+                self.doubtful[file.case_id] = batch.get(file.case_id, [])
+                self._doubted_facts += len(self.doubtful[file.case_id])
             else:
                 self.conclude(file)
         self.progress(len(files))
@@ -116,7 +152,7 @@ class Cases:
         self.findings.join(file.doubts)
 
 
-async def timers_of(files: Iterable[CaseFile], connections: dict[str, Connection]) -> set[UUID]:
+async def timers_of(files: Iterable[CaseFile], connections: Mapping[str, Connection]) -> set[UUID]:
     """Return which of the timers are set that these cases need."""
     found: set[UUID] = set()
     wanted = [timer for file in files for timer in file.timers]
@@ -127,5 +163,13 @@ async def timers_of(files: Iterable[CaseFile], connections: dict[str, Connection
     return found
 
 
-def _batch(facts: Iterator[tuple[bytes, list[Fact]]]) -> Iterator[tuple[UUID, list[Fact]]]:
-    return ((UUID(bytes=key), found) for key, found in islice(facts, PAGE))
+def gathered(facts: Iterable[Fact]) -> list[Fact]:
+    """Return the facts of a case, of its states only the last, and of many pieces one more than can be compared."""
+    told: Fact | None = None
+    others: list[Fact] = []
+    for fact in facts:
+        if fact[0] == SNAPSHOT:
+            told = later(told, fact)
+        elif len(others) <= FACTS_MAX:
+            others.append(fact)
+    return others if told is None else [*others, told]

@@ -1,7 +1,7 @@
 """Is the chain of one case whole (Q4)? Its segments are put together, whatever partitions and times they come from."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from contracts.router.event import ZERO_HASH
@@ -28,6 +28,8 @@ class Chain:
     repaired: int = 0
     promises: tuple[tuple[str, str, str], ...] = ()
     pieces: Sequence["_Piece"] = ()
+    taken: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    """Service to version, partition and offset of the last event that it must remember."""
 
     def has(self, version: int, digest: str) -> bool:
         """Tell whether the journal has this version with this hash."""
@@ -45,6 +47,7 @@ class _Piece:
     state: str
     promises: Sequence[tuple[str, str, str]]
     repaired: bool
+    taken: Mapping[str, tuple[int, int]]
 
     @property
     def last(self) -> int:
@@ -74,6 +77,7 @@ def chain_of(case_id: UUID, segments: Sequence[Fact], findings: Findings, *, fro
             chain.last, chain.digest, chain.state = piece.last, piece.digest, piece.state
             chain.promises += tuple(piece.promises)
         chain.repaired += piece.repaired
+        _take(chain, piece)
         known.append(piece)
     for earlier, later in _disordered(known):
         _add(findings, chain, later, f"version {later.first} stands behind version {earlier.first}", _ADVICE_LINK)
@@ -107,6 +111,12 @@ def _overlap(chain: Chain, piece: _Piece, known: Sequence[_Piece], findings: Fin
             chain.duplicates += 1
         else:
             _add(findings, chain, piece, f"two different events have version {version}", _ADVICE_LINK)
+
+
+def _take(chain: Chain, piece: _Piece) -> None:
+    for service, (version, offset) in piece.taken.items():
+        if service not in chain.taken or version > chain.taken[service][0]:
+            chain.taken[service] = version, piece.partition, offset
 
 
 def _mark(pieces: Sequence[_Piece], version: int) -> bytes:

@@ -42,8 +42,8 @@ async def audit(
     """Prove that nothing was lost. Exit status 0 when proven, 1 with findings.
 
     Every channel event has its ending, every case chain is gapless and its hashes hold, the router's table agrees with
-    the journal, every promise has an end or a clock, everything that waits has its timer, and no message to a customer
-    is stuck.
+    the journal, every other service remembers what it was told, every promise has an end or a clock, everything that
+    waits has its timer, and no message to a customer is stuck.
 
     Parameters
     ----------
@@ -118,6 +118,7 @@ def _show(told: Told) -> None:
     _line(proof, "chain", chains, f"{proof.duplicates} repeats, {proof.repaired} said again by a repair")
     _line(proof, "table", "the router's table agrees with the journal")
     _line(proof, "snapshot", "the latest state of every case is told")
+    _line(proof, "memory", "every service remembers each case as far as the journal told it")
     _line(proof, "promise", f"{sum(proof.promises.values())} promises have an end or a clock", promises)
     _line(proof, "timer", waiting)
     _line(proof, "delivery", "no message to a customer waits beyond its time")

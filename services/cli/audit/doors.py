@@ -6,7 +6,7 @@ word (the duplicate guard of intake knows it), or in flight: intake has not read
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -74,7 +74,8 @@ class Door:
         if isinstance(opened, Received):
             place = (record.topic, record.partition, record.offset)
             key = _key(opened.ce_id, opened.type)
-            self.events.add(key, (EVENT, *place, record.timestamp_ms, opened.message_id.bytes, parked or ""))
+            fact = (EVENT, *place, record.timestamp_ms, opened.message_id.bytes, parked or "")
+            self.events.add(key, fact, _arrival(fact))
         elif parked is not None:
             self.end(parked, record.timestamp_ms)
         elif isinstance(opened, Unreadable):
@@ -88,21 +89,24 @@ class Door:
         if ending == "in_flight":
             self.oldest_ms = timestamp_ms if self.oldest_ms is None else min(self.oldest_ms, timestamp_ms)
 
-    def judge(self, facts: Sequence[Fact]) -> list[Fact]:
-        """Count the endings of all events of one key, and return those that only the duplicate guard can know."""
-        understood = next((fact[1] for fact in facts if fact[0] == CONTACT), None)
-        seen: set[bytes] = set()
-        waiting: list[Fact] = []
-        for fact in sorted((fact for fact in facts if fact[0] == EVENT), key=_arrival):
+    def judge(self, facts: Iterable[Fact]) -> Iterator[Fact]:
+        """Count the endings of all events of one key, and yield those that only the duplicate guard can know.
+
+        However often an event was repeated, none is held: contacts come first, then the records of each event.
+        """
+        understood, judged = "", b""
+        for fact in facts:
+            if fact[0] == CONTACT:
+                understood = understood or fact[1]
+                continue
             timestamp_ms, message_id, parked = fact[4:]
-            if message_id in seen:
+            if message_id == judged:
                 self.end("duplicate", timestamp_ms)
-            elif understood is not None or parked:
+            elif understood or parked:
                 self.end(parked if parked and parked != "in_flight" else understood or parked, timestamp_ms)
             else:
-                waiting.append(fact)
-            seen.add(message_id)
-        return waiting
+                yield fact
+            judged = message_id
 
     def lost(self, fact: Fact) -> None:
         """Add an event that nobody has recorded."""
@@ -117,8 +121,10 @@ def message_id_of(fact: Fact) -> UUID:
     return UUID(bytes=fact[5])
 
 
-def _arrival(fact: Fact) -> tuple[int, str, int, int]:
-    return fact[4], fact[1], fact[2], fact[3]
+def _arrival(fact: Fact) -> bytes:
+    """Return where an event stands: behind contacts, which have no order, beside its repeats, the first one first."""
+    _, topic, partition, offset, timestamp_ms, message_id, _ = fact
+    return b"%b%016x%b\0%08x%016x" % (message_id, max(timestamp_ms, 0), topic.encode(), partition, offset)
 
 
 def _key(ce_id: str, kind: str) -> bytes:

@@ -15,6 +15,7 @@ import orjson
 
 from contracts.router.event import verify_hash
 from services.cli.audit.findings import Finding, Findings, Spot
+from services.cli.audit.listeners import LISTENERS
 from services.cli.audit.runs import Fact, Sorter
 from services.cli.reading import Record, header
 
@@ -57,6 +58,8 @@ class Segment:
     last: str = ""
     state: str = ""
     promises: list[tuple[str, str, str]] = field(default_factory=list)
+    taken: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Service to version and offset of the last event that it remembers."""
 
     @property
     def following(self) -> int:
@@ -76,6 +79,7 @@ class Segment:
             self.state,
             self.promises,
             self.repaired,
+            self.taken,
         )
 
 
@@ -152,6 +156,7 @@ class Journal:
             self._broken(record, case_id, problem, _ADVICE_HASH)
         segment.marks += mark(claimed)
         segment.last, segment.state = claimed, str(data.get("state"))
+        _take(segment, record, version)
         if not _promise(segment, record, data):
             self._broken(record, case_id, f"version {version}: what it promises has no time", _ADVICE_BROKEN)
 
@@ -177,6 +182,14 @@ class Journal:
         known = UUID(case_id) if case_id else None
         where = f"case {case_id} ({spot})" if case_id else str(spot)
         self._findings.add(Finding(CHECK, where, problem, advice, known, spot))
+
+
+def _take(segment: Segment, record: Record, version: int) -> None:
+    """Note which services must remember this version."""
+    kind = next((value for name, value in record.headers if name == "ce_type"), b"")
+    at = version, record.offset
+    for service in LISTENERS.get(kind, ()):
+        segment.taken[service] = at
 
 
 def _promise(segment: Segment, record: Record, data: dict[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -95,10 +95,11 @@ async def _channel_events(proof: Proof, plan: Plan, parts: Sequence[Part], folde
     waiting: list[Fact] = []
     async with looking(plan.connection.postgres, "intake") as intake:
         for _, facts in by_key([run for part in parts for run in part.event_runs], folder):
-            waiting += door.judge(facts)
-            if len(waiting) >= PAGE:
-                await _ask_guard(door, intake, waiting)
-                waiting = []
+            for fact in door.judge(facts):
+                waiting.append(fact)
+                if len(waiting) >= PAGE:
+                    await _ask_guard(door, intake, waiting)
+                    waiting = []
         await _ask_guard(door, intake, waiting)
     proof.endings.update(door.endings)
     oldest = [at for at in (door.oldest_ms, *(part.oldest_ms for part in parts)) if at is not None]
@@ -119,13 +120,23 @@ async def _contacts(findings: Findings, plan: Plan, parts: Sequence[Part], folde
     """Check that every understood demand is on the journal."""
     async with looking(plan.connection.postgres, "router") as router:
         for key, facts in by_key([run for part in parts for run in part.contact_runs], folder):
-            owed = next((fact for fact in facts if fact[0] == OWED), None)
-            if owed is None or len({fact[0] for fact in facts}) > 1:
+            owed = _owed(facts)
+            if owed is None:
                 continue
             spot = Spot("contacts", owed[1], owed[2])
             if spot.offset < plan.reached[spot.topic, spot.partition]:
                 settled = bool(await known_to(router, [UUID(bytes=key)]))
                 findings.add(_untold(spot, settled=settled))
+
+
+def _owed(facts: Iterable[Fact]) -> Fact | None:
+    """Return the contact of these facts that owes an event and of which the journal tells nothing."""
+    owed: Fact | None = None
+    for fact in facts:
+        if fact[0] != OWED:
+            return None
+        owed = owed or fact
+    return owed
 
 
 def _untold(spot: Spot, *, settled: bool) -> Finding:

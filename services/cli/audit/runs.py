@@ -1,18 +1,20 @@
 """How are facts about millions of cases brought together in a bounded memory?
 
 Facts are put down in the order in which they are met. Whenever so many are held, they are sorted by their key and
-written to a temporary file, a run; at the end all runs are read side by side and every key comes up once, with all its
-facts. A run is written by one process and may be read by another.
+written to a temporary file, a run; at the end all runs are read side by side and every key comes up once, with its
+facts one after the other: nobody holds all that was ever said of one key. A run is written by one process and may be
+read by another.
 """
 
 import heapq
 import marshal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count, groupby, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeAlias
 
+KEY_BYTES = 16
 HELD_MAX = 50_000
 """Facts that a sorter holds: some 20 MB."""
 CHUNK = 256
@@ -38,14 +40,14 @@ class Sorter:
         self._held: list[Keyed] = []
         self.runs: list[Path] = []
 
-    def add(self, key: bytes, fact: Fact) -> None:
-        """Put a fact down."""
-        self._held.append((key, fact))
+    def add(self, key: bytes, fact: Fact, order: bytes = b"") -> None:
+        """Put a fact down under a key of 16 bytes; ``order`` says where it stands among the facts of its key."""
+        self._held.append((key + order, fact))
         if len(self._held) >= self._held_max:
             self.close()
 
     def close(self) -> None:
-        """Write what is held; facts of one key stay in the order in which they came."""
+        """Write what is held; facts of one key and order stay as they came."""
         if self._held:
             self._held.sort(key=_KEY)
             path = self._folder / f"{self._name}-{len(self.runs)}.run"
@@ -54,8 +56,11 @@ class Sorter:
             self._held = []
 
 
-def by_key(runs: Sequence[Path], folder: Path) -> Iterator[tuple[bytes, list[Fact]]]:
-    """Yield every key once, in order, with its facts; runs of one sorter keep their order."""
+def by_key(runs: Sequence[Path], folder: Path) -> Iterator[tuple[bytes, Iterable[Fact]]]:
+    """Yield every key once, in order, with its facts, which are read on demand and gone with the next key.
+
+    Runs of one sorter keep their order.
+    """
     waiting = list(runs)
     for number in count():
         if len(waiting) <= RUNS_MAX:
@@ -63,8 +68,12 @@ def by_key(runs: Sequence[Path], folder: Path) -> Iterator[tuple[bytes, list[Fac
         joined = folder / f"joined-{waiting[0].stem}-{number}.run"
         _write(joined, _merged(waiting[:RUNS_MAX]))
         waiting = [joined, *waiting[RUNS_MAX:]]
-    for key, facts in groupby(_merged(waiting), key=_KEY):
-        yield key, [fact for _, fact in facts]
+    for key, keyed in groupby(_merged(waiting), key=_named):
+        yield key, (fact for _, fact in keyed)
+
+
+def _named(keyed: Keyed) -> bytes:
+    return keyed[0][:KEY_BYTES]
 
 
 def _merged(runs: Sequence[Path]) -> Iterator[Keyed]:

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from uuid import UUID
 
 from services.cli.audit.casefile import CaseFile, case_file, judge
-from services.cli.audit.cases import Cases, timers_of
+from services.cli.audit.cases import Cases, gathered, timers_of
 from services.cli.audit.parts import Order, Stretch, read
 from services.cli.audit.plan import Plan
 from services.cli.audit.runs import Fact, by_key
@@ -67,5 +67,5 @@ async def _since(cases: Cases, plan: Plan) -> dict[UUID, list[Fact]]:
     cases.findings.join(part.findings)
     for key, found in by_key(part.case_runs, cases.folder):
         if (case_id := UUID(bytes=key)) in facts:
-            facts[case_id] += found
+            facts[case_id] += gathered(found)
     return facts

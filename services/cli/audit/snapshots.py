@@ -5,7 +5,7 @@ that one changed byte of either is seen.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -61,7 +61,15 @@ def take_snapshot(record: Record, cases: Sorter) -> bool:
     return True
 
 
-def latest(facts: list[Fact]) -> Fact | None:
+def latest(facts: Iterable[Fact]) -> Fact | None:
     """Return the last snapshot of a case."""
-    told = [fact for fact in facts if fact[0] == SNAPSHOT]
-    return max(told, key=lambda fact: (fact[3], fact[2]), default=None)
+    told: Fact | None = None
+    for fact in facts:
+        if fact[0] == SNAPSHOT:
+            told = later(told, fact)
+    return told
+
+
+def later(told: Fact | None, other: Fact) -> Fact:
+    """Return which of two snapshots of a case is the last."""
+    return other if told is None or (other[3], other[2]) > (told[3], told[2]) else told

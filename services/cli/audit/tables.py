@@ -12,6 +12,7 @@ import orjson
 from asyncpg import Record
 
 from services.cli.audit.doors import Place
+from services.cli.audit.findings import Spot
 from services.cli.audit.snapshots import digest_of
 from services.cli.schemas import schema
 from services.runtime.database import Connection
@@ -44,6 +45,18 @@ CASES = """
 -- audit.cases: these cases, and whether their state waits to be told
 SELECT cases.case_id, version, state, body, snapshots_due.since
 FROM cases LEFT JOIN snapshots_due USING (case_id) WHERE cases.case_id = ANY ($1::uuid[])
+"""
+
+VERSIONS = """
+-- audit.versions: how far does this service remember these cases?
+SELECT case_id, version FROM cases WHERE case_id = ANY ($1::uuid[])
+"""
+
+IN_LOT = """
+-- audit.in_lot: which of these records wait for their retry or for a person, or were given up by one?
+SELECT parked.partition, parked.record_offset FROM parked
+JOIN unnest($2::integer[], $3::bigint[]) AS asked (partition, record_offset) USING (partition, record_offset)
+WHERE parked.topic = $1 AND parked.status IN ('retry', 'dead', 'discarded')
 """
 
 
@@ -101,6 +114,19 @@ async def cases_of(connection: Connection, case_ids: Sequence[UUID]) -> list[tup
     """Return these of the router's cases, each with whether its latest state still waits to be told."""
     rows = await connection.fetch(CASES, case_ids)
     return [(_stored(row), row["since"] is not None) for row in rows]
+
+
+async def versions_of(connection: Connection, case_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return which version of these cases the service has taken last; it may know some of them not at all."""
+    return {row["case_id"]: row["version"] for row in await connection.fetch(VERSIONS, case_ids)}
+
+
+async def in_lot(connection: Connection, topic: str, spots: Collection[Spot]) -> set[Spot]:
+    """Return which of these records of one topic the service has parked, and not tried again with success."""
+    ordered = list(spots)
+    places = [spot.partition for spot in ordered], [spot.offset for spot in ordered]
+    rows = await connection.fetch(IN_LOT, topic, *places)
+    return {Spot(topic, row["partition"], row["record_offset"]) for row in rows}
 
 
 def _stored(row: Record) -> Stored:

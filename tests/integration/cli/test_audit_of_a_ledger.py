@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from services.cli.audit import processes
+from services.cli.audit import cases, processes
 from services.cli.connection import Where, find
 from services.cli.schemas import schema
 from tests.integration.cli.ledgers import CASES, Fill, Spoil, Told, an_event, audited, flipped
@@ -135,3 +135,16 @@ async def test_a_message_that_waits_beyond_its_time_is_found(
     assert {check for check, _ in found.values()} == {"delivery"}
     assert "should have gone on" in found[str(ledger.case_id(0))][1]
     assert "nobody knows" in found[str(ledger.case_id(1))][1]
+
+
+async def test_a_case_told_of_without_end_is_named_and_not_held(
+    where: Where, capsys: pytest.CaptureFixture[str], fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = await fill()
+    monkeypatch.setattr(cases, "FACTS_MAX", 5)  # closed cases have a chain, four steps of clocks and a state
+
+    told = await audited(where, capsys)
+
+    closed = {str(ledger.case_id(number)) for number in range(CASES) if number % 10}
+    assert {(found["check"], found["case_id"]) for found in told["findings"]} == {("chain", each) for each in closed}
+    assert told["cases"] == CASES - len(closed)

@@ -56,7 +56,8 @@ class Story:
             sorter.close()
         self.events = sum(journal.events for journal in journals.values())
         self.contacts = [key for key, _ in by_key(contacts.runs, folder)]
-        self.facts: dict[UUID, list[Fact]] = {UUID(bytes=key): facts for key, facts in by_key(self.cases.runs, folder)}
+        found = by_key(self.cases.runs, folder)
+        self.facts: dict[UUID, list[Fact]] = {UUID(bytes=key): list(facts) for key, facts in found}
         self.chain = Chain(CASE)
         for case_id, facts in self.facts.items():
             self.chain = chain_of(case_id, facts, self.findings, from_start=from_start)

@@ -113,7 +113,7 @@ def test_a_contact_with_demands_owes_an_event_of_the_journal(tmp_path: Path) -> 
     house.door.take_contact(_record(_contact(ContactReceived, derived_id("e"), demands=()), derived_id("c", 2), 5))
     house.contacts.close()
 
-    owed = list(by_key(house.contacts.runs, tmp_path))
+    owed = [(key, list(facts)) for key, facts in by_key(house.contacts.runs, tmp_path)]
 
     assert owed == [(derived_id("c", 1).bytes, [("owed", 0, 4)])]
 

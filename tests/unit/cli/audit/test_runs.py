@@ -1,5 +1,6 @@
 """Do facts that were put down in any order come up key by key, however little was held?"""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def test_every_fact_comes_up_once_in_order(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "RUNS_MAX", runs_max)
-        found = list(by_key(sorter.runs, folder))
+        found = [(key, list(facts)) for key, facts in by_key(sorter.runs, folder)]
 
     assert found == sorted(expected.items())
 
@@ -40,3 +41,30 @@ def test_no_more_is_held_than_allowed(tmp_path: Path) -> None:
     sorter.close()
 
     assert len(sorter.runs) == 10
+
+
+def test_facts_of_a_key_come_in_their_order_whatever_run_they_stand_in(tmp_path: Path) -> None:
+    sorter, key = Sorter(tmp_path, "a", held_max=3), bytes(16)
+    for number in (5, 3, 9, 1, 7, 0, 2):
+        sorter.add(key, (number,), bytes([number]))
+    sorter.add(key, ("first",))
+    sorter.close()
+
+    ((found, facts),) = [(key, list(facts)) for key, facts in by_key(sorter.runs, tmp_path)]
+
+    assert (found, [fact[0] for fact in facts]) == (key, ["first", 0, 1, 2, 3, 5, 7, 9])
+
+
+def test_repeats_of_one_key_are_never_held_together(tmp_path: Path) -> None:
+    sorter, repeats = Sorter(tmp_path, "a", held_max=5_000), 50_000
+    for number in range(repeats):
+        sorter.add(bytes(16), (number, b"x" * 50))
+    sorter.close()
+
+    tracemalloc.start()
+    counted = sum(1 for _, facts in by_key(sorter.runs, tmp_path) for _ in facts)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert counted == repeats
+    assert peak < repeats * 50
