@@ -4,7 +4,7 @@ The consumer remembers the mark of every partition it owns. A partition is adopt
 doubt (a lost connection, another owner ahead): its mark is read from PostgreSQL and the log is read from there.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -58,15 +58,26 @@ class Consumer:
         """Return the remembered marks, for Kafka's own bookkeeping of lag."""
         return self._marks
 
-    async def adopt(self, places: Iterable[Partition]) -> Mapping[Partition, int]:
+    async def unmet(self, topics: Collection[str]) -> set[str]:
+        """Return those of the topics that this group has never read."""
+        with needing_postgres():
+            async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+                return set(topics) - await offsets.met(connection, topics)
+
+    async def adopt(
+        self, places: Iterable[Partition], beginnings: Mapping[Partition, int] | None = None
+    ) -> Mapping[Partition, int]:
         """Read the marks of partitions that are ours now, and return where to read from.
 
-        What is taken away meanwhile is left out: its mark would stand still and seem to miss what another reads.
+        ``beginnings`` say where every partition of a topic begins that is unmet. What is taken away meanwhile is left
+        out: its mark would stand still and seem to miss what another reads.
         """
         self._adopting = set(places)
+        if not self._adopting:
+            return {}
         with needing_postgres():
             async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection, connection.transaction():
-                found = await offsets.load(connection, self._adopting)
+                found = await offsets.load(connection, self._adopting, beginnings or {})
         marks = {place: mark for place, mark in found.items() if place in self._adopting}
         self._marks.update(marks)
         self._proven.difference_update(marks)

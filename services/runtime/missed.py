@@ -43,9 +43,9 @@ class Missed:
 def gone(marks: Mapping[Partition, int], beginnings: Mapping[Partition, int]) -> dict[Partition, tuple[int, int]]:
     """Return the stretches between where we are and where the log now begins.
 
-    Not of a partition that was never read: a new group has no claim on what was there before it.
+    A new group has no claim on what was deleted before it came: its marks begin where the logs then began.
     """
-    return {place: (mark, beginnings[place]) for place, mark in marks.items() if 0 < mark < beginnings.get(place, mark)}
+    return {place: (mark, beginnings[place]) for place, mark in marks.items() if mark < beginnings.get(place, mark)}
 
 
 async def note(connection: Connection, stretches: Mapping[Partition, tuple[int, int]], now: datetime) -> None:

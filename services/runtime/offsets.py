@@ -4,7 +4,7 @@ PostgreSQL is the authority. The mark is compared with the value that this proce
 the first record (logs have holes): whoever finds another value has been overtaken by another owner and must stop.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,11 +27,17 @@ SELECT (SELECT count(*) FROM moved) AS moved, EXISTS (SELECT FROM parked WHERE s
 """
 
 MEET = """
--- offsets.meet: a group that meets a partition for the first time reads it from the beginning
+-- offsets.meet: partitions that a group meets for the first time, and from where on they are its to read
 INSERT INTO koff (topic, partition, next_offset)
-SELECT topic, partition, 0 FROM unnest($1::text[], $2::integer[]) AS p (topic, partition)
+SELECT topic, partition, next_offset
+FROM unnest($1::text[], $2::integer[], $3::bigint[]) AS p (topic, partition, next_offset)
 ORDER BY topic, partition
 ON CONFLICT DO NOTHING
+"""
+
+MET = """
+-- offsets.met: of which of these topics has this group met a partition?
+SELECT DISTINCT topic FROM koff WHERE topic = ANY ($1::text[])
 """
 
 LOAD = """
@@ -119,13 +125,24 @@ class Stretches:
         return ()
 
 
-async def load(connection: Connection, places: Iterable[Partition]) -> Mapping[Partition, int]:
-    """Return the marks of these partitions; one never met before gets the mark 0."""
-    ordered = sorted(places)
-    topics, partitions = [topic for topic, _ in ordered], [partition for _, partition in ordered]
-    await connection.execute(MEET, topics, partitions)
-    rows = await connection.fetch(LOAD, topics, partitions)
+async def load(
+    connection: Connection, places: Iterable[Partition], beginnings: Mapping[Partition, int]
+) -> Mapping[Partition, int]:
+    """Return the marks of these partitions.
+
+    ``beginnings`` say where every partition of a topic begins that this group reads for the first time: what was
+    deleted before was none of its business. One that it meets later came later, and is its own from offset 0.
+    """
+    first = dict.fromkeys(places, 0)
+    met = {**first, **beginnings}
+    await connection.execute(MEET, *zip(*((topic, part, mark) for (topic, part), mark in met.items()), strict=True))
+    rows = await connection.fetch(LOAD, *zip(*first, strict=True))
     return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+
+
+async def met(connection: Connection, topics: Collection[str]) -> set[str]:
+    """Return of which of these topics the group has met a partition."""
+    return {row["topic"] for row in await connection.fetch(MET, list(topics))}
 
 
 async def marks(connection: Connection) -> dict[Partition, int]:

@@ -6,7 +6,7 @@ of :meth:`Subscription.run`, which settles it, so that a failure there ends the 
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -157,23 +157,45 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         await self._commit_lazily()
 
     async def _adopt(self) -> None:
-        marks = await self._consumer.adopt(self._new)
+        asked = set(self._new)
+        beginnings, silent = await self._meet(asked)
+        marks = await self._consumer.adopt((asked - silent) & self._new, beginnings)
         with suppress(TransientError):  # one leader that is away says nothing of its log, and all others can be read
             await self._miss(marks)
         self._new -= self._consumer.marks.keys()  # what was taken away and given back meanwhile is still new
         self._seek(marks.items())
 
+    async def _meet(self, new: set[Partition]) -> tuple[Mapping[Partition, int], set[Partition]]:
+        """Return where the logs begin of every topic that the group has never read.
+
+        And which of its partitions must wait for that, since their leader does not answer: without it nobody could
+        tell later what was deleted unread from what was gone before.
+        """
+        topics = await self._consumer.unmet({topic for topic, _ in new})
+        places = {place for place in new if place[0] in topics}
+        for topic in topics:
+            places |= {(topic, part) for part in self._kafka().partitions_for_topic(self._prefix + topic) or ()}
+        try:
+            return await self._beginnings(places), set()
+        except TransientError:
+            return {}, places
+
     async def _miss(self, marks: Mapping[Partition, int]) -> None:
         """Notice what was deleted behind these marks: the client would go on at the beginning of the log in silence."""
-        there = {place: TopicPartition(self._prefix + place[0], place[1]) for place, mark in marks.items() if mark}
+        if marks:
+            await self._consumer.miss(marks, await self._beginnings(marks))
+
+    async def _beginnings(self, places: Collection[Partition]) -> Mapping[Partition, int]:
+        """Return where these logs begin now; ``TransientError`` when a leader does not say it in time."""
+        there = {place: TopicPartition(self._prefix + place[0], place[1]) for place in places}
         if not there:
-            return
+            return {}
         try:
             async with asyncio.timeout(BEGINNINGS_SECONDS):
                 found = await self._kafka().beginning_offsets(list(there.values()))
         except (KafkaError, TimeoutError) as problem:
             raise TransientError(type(problem).__name__) from problem
-        await self._consumer.miss(marks, {place: found[part] for place, part in there.items()})
+        return {place: found[part] for place, part in there.items()}
 
     async def _settle(self, slices: Sequence[Slice]) -> None:
         began = asyncio.get_running_loop().time()

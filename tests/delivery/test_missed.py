@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 
 from contracts.message import derived_id
 from services.runtime import kafka, missed
@@ -15,7 +15,7 @@ from services.runtime.records import Partition
 from services.runtime.subscription import Subscription
 from tests.delivery.conftest import PARTITIONS, Ground
 from tests.support.floor import NOW, until
-from tests.support.tiny import Notes, a_consumer, consuming, effects, progressed, publish, record_of
+from tests.support.tiny import Notes, a_consumer, consuming, effects, marks, progressed, publish, record_of
 
 CASE = derived_id("case")
 PLACE: Partition = ("case.events", 0)
@@ -143,6 +143,60 @@ async def _answer(fact: bool) -> bool:
 
 
 def test_only_what_lies_between_the_mark_and_the_beginning_is_gone() -> None:
-    behind, level, new = ("case.events", 0), ("case.events", 1), ("case.events", 2)
-    marks = {behind: 5, level: 7, new: 0, ("case.events", 3): 4}
-    assert gone(marks, {behind: 9, level: 7, new: 9, ("case.events", 3): 0}) == {behind: (5, 9)}
+    behind, level, unread = ("case.events", 0), ("case.events", 1), ("case.events", 2)
+    marks = {behind: 5, level: 7, unread: 0, ("case.events", 3): 4}
+    assert gone(marks, {behind: 9, level: 7, unread: 9, ("case.events", 3): 0}) == {behind: (5, 9), unread: (0, 9)}
+
+
+async def met(ground: Ground, partition: int = PLACE[1]) -> int:
+    """Let a service run until it has met a partition, and return its mark."""
+
+    async def there() -> bool:
+        return (PLACE[0], partition) in await marks(ground.pool)
+
+    async with consuming(ground.settings, a_consumer(ground.pool, Notes()), "case.events"):
+        await until(there)
+    return (await marks(ground.pool))[PLACE[0], partition]
+
+
+async def test_what_was_deleted_is_known_though_the_partition_was_empty_when_it_was_met(ground: Ground) -> None:
+    assert await met(ground) == 0
+    await publish_numbers(ground, 1, 30)
+    await delete_before(ground, 20)
+
+    await read_up_to(ground, 30)
+
+    (known,) = await missed.lately(ground.pool, NOW)
+    assert (known.topic, known.records) == ("case.events", 20)
+
+
+async def test_what_was_deleted_before_a_service_first_came_is_none_of_its_business(ground: Ground) -> None:
+    await publish_numbers(ground, 1, 30)
+    await delete_before(ground, 20)
+
+    await read_up_to(ground, 30)
+
+    assert await missed.lately(ground.pool, NOW) == []
+    assert [number for _, number in await effects(ground.pool)] == [*range(21, 31)]
+
+
+async def test_what_was_deleted_of_a_partition_that_came_later_is_known(ground: Ground) -> None:
+    await met(ground)
+    client = AIOKafkaAdminClient(**kafka.client_options(ground.settings))
+    await client.start()
+    topic = ground.settings.topic_prefix + PLACE[0]
+    await client.create_partitions({topic: NewPartitions(PARTITIONS + 1)})
+    await until(lambda: _has(client, topic, PARTITIONS + 1))
+    await publish(ground.settings, [record_of(progressed(CASE, number), partition=PARTITIONS) for number in range(9)])
+    await client.delete_records({TopicPartition(topic, PARTITIONS): RecordsToDelete(9)})
+    await client.close()
+
+    assert await met(ground, PARTITIONS) == 0
+
+    (known,) = await missed.lately(ground.pool, NOW)
+    assert known.records == 9
+
+
+async def _has(client: AIOKafkaAdminClient, topic: str, partitions: int) -> bool:
+    (described,) = await client.describe_topics([topic])
+    return len(described["partitions"]) == partitions

@@ -186,6 +186,10 @@ class Member:
         """Return the end of a partition."""
         return len(self.group.bus.logs[place])
 
+    def partitions_for_topic(self, topic: str) -> frozenset[int]:
+        """Return the numbers of a topic's partitions."""
+        return frozenset(place.partition for place in self.group.bus.logs if place.topic == topic)
+
     async def beginning_offsets(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return where the partitions begin: here nothing is ever deleted."""
         return dict.fromkeys(places, 0)
