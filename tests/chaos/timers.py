@@ -3,11 +3,13 @@
 import asyncio
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from tests.chaos.load import slowest
 from tests.chaos.registry import row
 from tests.chaos.rig import Rig
 from tests.support.driver import Driver
@@ -18,6 +20,40 @@ LEAD_SECONDS = 3.0
 AFTER_SECONDS = 2.0
 BREACHED = "caseloop.promise.breached.v1"
 MADE = "caseloop.case.promise_made.v1"
+HERD, PROMISES = 100_000, 1000
+"""Timers that are due in one moment, and how many of them break a promise."""
+HERD_LEAD_SECONDS = 12.0
+"""Time to make the promises and to set the herd."""
+HERD_LATE_SECONDS = 10.0
+HERD_SECONDS = 8.0
+HERD_SECONDS_MAX = 60.0
+SHARE = 0.5
+"""Of the cases that begin beside the herd, so many at least are closed meanwhile."""
+
+WITNESS = """
+CREATE TABLE herd (timer_id uuid NOT NULL, generation bigint NOT NULL, due_at timestamptz NOT NULL,
+    fired_at timestamptz NOT NULL);
+CREATE FUNCTION witness() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO herd SELECT timer_id, generation, due_at, clock_timestamp() FROM gone WHERE payload ? 'herd';
+    RETURN NULL;
+END $$;
+CREATE TRIGGER witness AFTER DELETE ON timers REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION witness()
+"""
+GATHER = """
+INSERT INTO timers (timer_id, due_at, generation, kind, key, payload)
+SELECT id, $2, nextval('timer_generations'), 'case_wake', id::text, '{"herd": 1}'
+FROM (SELECT md5('herd' || number)::uuid AS id FROM generate_series(1, $1::integer) AS number) AS ids
+"""
+FIRED = "SELECT count(*) FROM herd"
+COUNTED = """
+SELECT count(*) AS fired, count(DISTINCT timer_id) AS timers, count(*) FILTER (WHERE fired_at < due_at) AS early,
+    coalesce(extract(epoch FROM max(fired_at - due_at)), 0)::float8 AS late_seconds,
+    (SELECT count(*) FROM timers WHERE payload ? 'herd') AS waiting,
+    (SELECT count(*) FROM parked WHERE topic = 'timers') AS parked
+FROM herd
+"""
 
 
 @row("3", "followup is killed twice while hundreds of timers fire")
@@ -42,11 +78,28 @@ async def the_claimer_stands_still(rig: Rig) -> None:
         await rig.wait(AFTER_SECONDS)
 
 
-@row("52", "a thousand timers are due in one moment", late_seconds=10.0)
+@row("52", "a hundred thousand timers are due in one moment", late_seconds=HERD_LATE_SECONDS)
 async def a_thundering_herd(rig: Rig) -> None:
-    async with rig.another_driver() as driver:
-        await _promised(rig, driver, 1000)
-        await rig.wait(LEAD_SECONDS + AFTER_SECONDS)
+    """A thousand of them break a promise, which the whole loop hears of; the others are of cases that are gone.
+
+    All are fired by followup as any timer is, and a witness in its database counts them. A hundred thousand broken
+    promises would be half a million messages, and the row would measure how fast the loop takes those.
+    """
+    async with rig.another_driver() as driver, rig.database("followup") as database:
+        await database.execute(WITNESS)
+        await _opened(rig, driver, PROMISES)
+        due = datetime.now(UTC) + timedelta(seconds=HERD_LEAD_SECONDS)
+        promises = await _promise(driver, due)
+        await database.execute(GATHER, HERD - PROMISES, due)
+        left = (due - datetime.now(UTC)).total_seconds()
+        rig.hurt(HERD if left > 0 else 0, HERD, "timers_set_in_time")
+        await rig.wait(left)
+        began = time.perf_counter()
+        await rig.goes_on(HERD_SECONDS, SHARE)
+        await rig.until_table(database, FIRED, HERD - PROMISES, HERD_SECONDS_MAX)
+        counted = dict(await database.fetchrow(COUNTED) or {})
+    rig.must(lambda history, verdict: all_fired(rig, history, verdict, list(promises.values()), least=PROMISES))
+    rig.must(lambda _, verdict: _herd_is_whole(rig, verdict, counted, (began, began + HERD_SECONDS)))
 
 
 @row("53", "promises are kept and moved in the moment in which they run out")
@@ -60,23 +113,46 @@ async def timers_change_while_they_fire(rig: Rig) -> None:
     rig.must(lambda history, verdict: _one_end_each(rig, history, verdict, set(promises.values())))
 
 
+def _herd_is_whole(rig: Rig, verdict: Verdict, counted: Mapping[str, float], while_: tuple[float, float]) -> None:
+    """Every timer of cases that are gone fired once, and none before its time."""
+    number = HERD - PROMISES
+    wanted = {"fired": number, "timers": number, "early": 0, "waiting": 0, "parked": 0}
+    found = {name: counted[name] for name in wanted}
+    if found != wanted:
+        verdict.add("lost", "the herd", f"{found} in the tables, {wanted} would be right")
+    if counted["late_seconds"] > HERD_LATE_SECONDS:
+        verdict.add("late", "the herd", f"the last one fired {counted['late_seconds']:.1f} s after its time")
+    rig.figures["herd"] = counted["fired"]
+    rig.figures["herd_late_most_seconds"] = round(counted["late_seconds"], 2)
+    rig.figures["others_p99_seconds"] = slowest(rig.driver, *while_)
+
+
 async def _promised(rig: Rig, driver: Driver, number: int) -> Mapping[str, str]:
     """Open so many cases and promise something for one moment on each; returns promise by case."""
-    for _ in range(number):
-        await driver.contact()
-        await asyncio.sleep(0)
-    await rig.until(lambda: len(driver.own_cases()) >= number, OPENED_SECONDS)
-    due = (datetime.now(UTC) + timedelta(seconds=LEAD_SECONDS)).isoformat().replace("+00:00", "Z")
-    promises = {case_id: str(uuid4()) for case_id in driver.own_cases()}
-    for case_id, promise_id in promises.items():
-        await driver.command("make_promise", case_id, promise_id=promise_id, what="a call", due_at=due)
+    await _opened(rig, driver, number)
+    promises = await _promise(driver, datetime.now(UTC) + timedelta(seconds=LEAD_SECONDS))
     rig.must(lambda history, verdict: all_fired(rig, history, verdict, list(promises.values())))
     return promises
 
 
-def all_fired(rig: Rig, history: History, verdict: Verdict, promises: Sequence[str]) -> None:
+async def _opened(rig: Rig, driver: Driver, number: int) -> None:
+    for _ in range(number):
+        await driver.contact()
+        await asyncio.sleep(0)
+    await rig.until(lambda: len(driver.own_cases()) >= number, OPENED_SECONDS)
+
+
+async def _promise(driver: Driver, due: datetime) -> Mapping[str, str]:
+    due_at = due.isoformat().replace("+00:00", "Z")
+    promises = {case_id: str(uuid4()) for case_id in driver.own_cases()}
+    for case_id, promise_id in promises.items():
+        await driver.command("make_promise", case_id, promise_id=promise_id, what="a call", due_at=due_at)
+    return promises
+
+
+def all_fired(rig: Rig, history: History, verdict: Verdict, promises: Sequence[str], *, least: int = 0) -> None:
     """Each promise that was taken ran out once, and the journal says so once."""
-    made = _made(rig, history, verdict, promises)
+    made = _made(rig, history, verdict, promises, least or len(promises) // 2)
     for topic, kind in (("followups", BREACHED), ("case.events", "caseloop.case.promise_breached.v1")):
         fired = Counter(
             record.data["promise_id"]
@@ -88,12 +164,12 @@ def all_fired(rig: Rig, history: History, verdict: Verdict, promises: Sequence[s
     _lateness(rig, verdict)
 
 
-def _made(rig: Rig, history: History, verdict: Verdict, promises: Collection[str]) -> set[str]:
+def _made(rig: Rig, history: History, verdict: Verdict, promises: Collection[str], least: int) -> set[str]:
     """Return the promises that the router took: on a slow machine one may come when its moment is over already."""
     taken = {record.data["promise_id"] for record in history.on("case.events") if record.kind == MADE}
     made = taken & set(promises)
     rig.figures["promises"] = len(made)
-    if len(made) < len(promises) // 2:
+    if len(made) < least:
         verdict.add("stuck", "the row itself", f"only {len(made)} of {len(promises)} promises were taken in time")
     return made
 
@@ -123,7 +199,7 @@ def _one_end_each(rig: Rig, history: History, verdict: Verdict, promises: set[st
     for record in {record.id: record for record in history.on("case.events")}.values():
         if record.kind in {"caseloop.case.promise_kept.v1", "caseloop.case.promise_breached.v1"}:
             ends[record.data["promise_id"]] += 1
-    for promise_id in _made(rig, history, verdict, promises):
+    for promise_id in _made(rig, history, verdict, promises, len(promises) // 2):
         if ends[promise_id] != 1:
             verdict.add("doubled" if ends[promise_id] else "lost", f"promise {promise_id}", f"{ends[promise_id]} ends")
     rig.figures["kept"] = sum(record.kind == "caseloop.case.promise_kept.v1" for record in history.on("case.events"))
