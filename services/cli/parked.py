@@ -24,7 +24,10 @@ from services.runtime.parking_lot import OPEN, Wanted
 Done = Literal["retried", "discarded"]
 PAGE = 500
 """Records of one transaction when many are retried or discarded at once."""
-_ALL = (*OPEN, "retried", "discarded")
+_ALL = (*OPEN, "retried", "no_effect", "discarded")
+_NO_EFFECT = (
+    "it was tried again and changed nothing: its service had taken it, or something later, or does not know the case"
+)
 
 
 async def list_(
@@ -37,7 +40,7 @@ async def list_(
     filter_
         Which records are meant.
     all_
-        Also what was retried or discarded.
+        Also what was retried, with or without effect, or discarded.
     limit
         At most so many of each service.
     json
@@ -94,6 +97,8 @@ async def show(id_: str, /, *, personal: bool = False, json: bool = False, where
     for name, value in item.items():
         shown = value if isinstance(value, str | int) else "" if value is None else str(value)
         out.print(f"{name:<16} {shown}", markup=False)
+    if found.status == "no_effect":
+        out.print(f"\n{_NO_EFFECT}")
     if not personal:
         out.print(f"\n{MASK} stands for what may be personal; --personal shows it, and that is kept", style="dim")
 
@@ -169,6 +174,8 @@ async def _act(
         print_json({done: acted, "not_found": missing})
     elif acted or not missing:
         console().print(f"{done}: {', '.join(acted) if acted else 'nothing, no parked record is meant'}")
+        if done == "retried" and acted:
+            console().print("how that ends: `caseloop parked list --all`", style="dim")
     if missing:
         raise CommandError(f"not waiting in the parking lot: {', '.join(missing)}")
 

@@ -22,7 +22,7 @@ from services.runtime.work import Outgoing, Received
 class Batch:
     """The cases of a batch, as they are now and as they were, and what is to be said."""
 
-    __slots__ = ("_before", "_rules", "outgoing", "states")
+    __slots__ = ("_before", "_rules", "idle", "outgoing", "states")
 
     def __init__(self, rules: Rules, states: Mapping[UUID, CaseFollowup]) -> None:
         """Begin with what the database holds."""
@@ -30,10 +30,14 @@ class Batch:
         self._before = dict(states)
         self.states = dict(states)
         self.outgoing: list[Outgoing] = []
+        self.idle: list[Received] = []
+        """Events that changed nothing."""
 
     def opened(self, received: Received, event: CaseOpened, greetings: dict[str, Greeting]) -> None:
         """Begin a case; a repeat changes nothing."""
-        if event.case_id not in self.states:
+        if event.case_id in self.states:
+            self.idle.append(received)
+        else:
             greeting = greetings.pop(event.contact.conversation_id, None)
             occasion = self._occasion(received, event.occurred_at)
             self._take(received, decisions.open_case(event, occasion, greeting))
@@ -42,10 +46,13 @@ class Batch:
         """Take in one version of a case; what it has already is skipped, what it lacks is counted and passed over."""
         state = self.states.get(event.case_id)
         if event.version is None or (state is not None and event.version <= state.version):
+            self.idle.append(received)
             return
         if state is None or event.version > state.version + 1:
             VERSION_HOLES.inc()
-        if state is not None:
+        if state is None:
+            self.idle.append(received)
+        else:
             self._take(received, decisions.decide(state, event, self._occasion(received, event.occurred_at)))
 
     def woken(self, received: Received, case_id: UUID, now: datetime) -> None:

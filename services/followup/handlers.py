@@ -47,6 +47,8 @@ async def handle(rules: Rules, recent: RecentCases, work: Work) -> Sequence[Outg
     batch = Batch(rules, states)
     for received in work.received:
         _decide(batch, received, greetings, cases, customers, work.now)
+    for received in batch.idle:
+        work.without_effect(received)
     await _save(rules, batch, recent, work)
     return batch.outgoing
 

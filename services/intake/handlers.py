@@ -18,8 +18,8 @@ from contracts.policy import Policy
 from contracts.router import CaseEvent
 from services.intake import storage
 from services.intake.domain.incoming import Incoming, thread_keys
-from services.intake.domain.journal import News, news_of
-from services.intake.domain.reading import READS, Heard, heard
+from services.intake.domain.journal import news_of
+from services.intake.domain.reading import READS, Heard, SurveyAnswered, SurveySent, heard
 from services.intake.domain.reception import Reception
 from services.intake.domain.scope import ConversationKey
 from services.intake.domain.state import Book
@@ -35,17 +35,21 @@ def handler_of(policy: Policy) -> Handler:
     reception = Reception(policy)
 
     async def handle(work: Work) -> list[Outgoing]:
-        events = [heard(item.message) for item in work.received if isinstance(item.message, Heard | CaseEvent)]
+        events = [(item, heard(item.message)) for item in work.received if isinstance(item.message, Heard | CaseEvent)]
         if events:
-            await _keep_journal(work, news_of(events))
+            await _keep_journal(work, events)
         spoken = [item for item in work.received if isinstance(item.message, ChannelMessage)]
         return await _receive(work, spoken, reception) if spoken else []
 
     return handle
 
 
-async def _keep_journal(work: Work, news: News) -> None:
-    await storage.apply_journal(work.connection, list(news.cases.values()))
+async def _keep_journal(work: Work, events: Sequence[tuple[Received, Heard]]) -> None:
+    news = news_of(event for _, event in events)
+    changed = await storage.apply_journal(work.connection, list(news.cases.values()))
+    for received, event in events:
+        if event.case_id not in changed and not isinstance(event, SurveySent | SurveyAnswered):
+            work.without_effect(received)
     await storage.end_surveys(work.connection, sorted(news.settled))
     await storage.open_surveys(work.connection, list(news.surveys.values()))
 

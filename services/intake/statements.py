@@ -151,7 +151,8 @@ ON CONFLICT DO NOTHING
 """
 
 APPLY_JOURNAL = """
--- Newer news of cases; a case that ends gives its unique keys back. Nothing is known of a case nobody opened.
+-- Newer news of cases, and which were news; a case that ends gives its unique keys back. Nothing is known of a case
+-- nobody opened.
 WITH news AS (
     SELECT * FROM unnest(
         $1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
@@ -173,16 +174,16 @@ WITH news AS (
                        THEN cases.subject_slot END
     FROM news WHERE cases.case_id = news.case_id AND cases.version < news.version
     RETURNING cases.case_id
+), unheard AS (
+    INSERT INTO cases (
+        case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state,
+        version, order_no, closed_at, outcome, merged_into)
+    SELECT case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state,
+        version, order_no, closed_at, outcome, merged_into
+    FROM news WHERE customer_id IS NOT NULL AND NOT EXISTS (SELECT FROM cases WHERE cases.case_id = news.case_id)
+    ON CONFLICT DO NOTHING RETURNING case_id
 )
-INSERT INTO cases (
-    case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state,
-        version,
-    order_no, closed_at, outcome, merged_into)
-SELECT case_id, case_number, customer_id, conversation_id, category, scenario, severity, safety, opened_at, state,
-    version,
-       order_no, closed_at, outcome, merged_into
-FROM news WHERE customer_id IS NOT NULL AND NOT EXISTS (SELECT FROM cases WHERE cases.case_id = news.case_id)
-ON CONFLICT DO NOTHING
+SELECT case_id FROM known UNION ALL SELECT case_id FROM unheard
 """
 
 ADD_SURVEYS = """

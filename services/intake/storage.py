@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -151,11 +152,13 @@ async def _merge(connection: Connection, book: Book, before: Book, now: datetime
         await connection.execute(sql.ADD_MERGE, merge.merge_id, merge.survivor, merge.merged, moved, merge.cause, now)
 
 
-async def apply_journal(connection: Connection, changes: Sequence[CaseChange]) -> None:
-    """Bring the index of cases up to the journal; what is older than what is known changes nothing."""
-    if changes:
-        ordered = sorted(changes, key=lambda change: change.case_id)
-        await connection.execute(sql.APPLY_JOURNAL, *_columns(ordered, CHANGE_COLUMNS))
+async def apply_journal(connection: Connection, changes: Sequence[CaseChange]) -> set[UUID]:
+    """Bring the index of cases up to the journal and return what changed; older news than is known changes nothing."""
+    if not changes:
+        return set()
+    ordered = sorted(changes, key=lambda change: change.case_id)
+    rows = await connection.fetch(sql.APPLY_JOURNAL, *_columns(ordered, CHANGE_COLUMNS))
+    return {row["case_id"] for row in rows}
 
 
 async def open_surveys(connection: Connection, surveys: Sequence[OpenSurvey]) -> None:

@@ -56,6 +56,7 @@ class DueTimers:
         self,
         connection: Connection,
         handled: Sequence[Entry],  # noqa: ARG002 - all are deleted
+        idle: Sequence[Entry],  # noqa: ARG002 - nobody asked for them
         parks: Sequence[Park],
         now: datetime,
     ) -> None:

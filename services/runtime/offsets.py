@@ -104,6 +104,7 @@ class Stretches:
         self,
         connection: Connection,
         handled: Sequence[Entry],  # noqa: ARG002 - the mark says it
+        idle: Sequence[Entry],  # noqa: ARG002 - nobody asked for them
         parks: Sequence[Park],
         now: datetime,
     ) -> None:

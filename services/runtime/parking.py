@@ -55,8 +55,10 @@ WHERE parked.parked_id = ended.parked_id
 """
 
 RETRIED = """
--- parking.retried: these have had their effect
-UPDATE parked SET status = 'retried', next_attempt_at = NULL, changed_at = $2 WHERE parked_id = ANY ($1::bigint[])
+-- parking.retried: these have had their effect, or it turned out that they have none any more
+UPDATE parked SET status = CASE WHEN parked_id = ANY ($2::bigint[]) THEN 'no_effect' ELSE 'retried' END,
+    next_attempt_at = NULL, changed_at = $3
+WHERE parked_id = ANY ($1::bigint[])
 """
 
 
@@ -119,9 +121,9 @@ async def end_again(connection: Connection, parks: Sequence[Park], now: datetime
     )
 
 
-async def retried(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
-    """Store that parked records have had their effect."""
-    await connection.execute(RETRIED, [entry.parked_id for entry in entries], now)
+async def retried(connection: Connection, entries: Sequence[Entry], idle: Sequence[Entry], now: datetime) -> None:
+    """Store that parked records have had their effect; ``idle`` are those among them that changed nothing."""
+    await connection.execute(RETRIED, [entry.parked_id for entry in entries], [entry.parked_id for entry in idle], now)
 
 
 def from_row(row: asyncpg.Record) -> Parked:

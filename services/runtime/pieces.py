@@ -63,10 +63,11 @@ class Piece(Protocol):
         self,
         connection: Connection,
         handled: Sequence[Entry],
+        idle: Sequence[Entry],
         parks: Sequence[Park],
         now: datetime,
     ) -> None:
-        """Write how the entries ended, just before the commit."""
+        """Write how the entries ended, just before the commit; ``idle`` are those handled that changed nothing."""
         ...
 
     def settled(self) -> None:

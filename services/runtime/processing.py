@@ -48,12 +48,19 @@ class Endings:
     parks: list[Park] = field(default_factory=list)
     skipped: list[Entry] = field(default_factory=list)
     duplicates: list[Entry] = field(default_factory=list)
+    idle: set[int] = field(default_factory=set)
+    """Messages that changed nothing, as the handler said."""
     after_commit: list[Callable[[], None]] = field(default_factory=list)
     """What the handler wants told once all this is stored."""
 
     def handled(self) -> list[Entry]:
         """Return every entry that need not be seen again."""
         return [*(entry for entry, _ in self.ready), *self.skipped, *self.duplicates]
+
+    def without_effect(self) -> list[Entry]:
+        """Return those of them that changed nothing."""
+        idle = [entry for entry, received in self.ready if id(received) in self.idle] if self.idle else []
+        return [*idle, *self.skipped, *self.duplicates]
 
 
 @dataclass(slots=True)
@@ -128,7 +135,8 @@ class Processing:
                     blocked = await self._blocked(connection, claimed.entries) if claimed.waiting else set()
                     endings = self._sorted(claimed.entries, blocked, verdict, now)
                     said = await self._handled(connection, endings, now)
-                    await piece.finish(connection, endings.handled(), endings.parks, now)
+                    handled, idle = endings.handled(), endings.without_effect()
+                    await piece.finish(connection, handled, idle, endings.parks, now)
                     crash_point("before_commit")
         finally:
             FIRING.reset(firing)
@@ -150,7 +158,7 @@ class Processing:
         if not fresh:
             return 0
         work = Work(connection, [received for _, received in fresh], now)
-        endings.after_commit = work.after_commit
+        endings.after_commit, endings.idle = work.after_commit, work.idle
         with self.tracing.batch("process", self.source, (received.traceparent for received in work.received)):
             said = await self._said(work)
         if work.postponed:

@@ -20,7 +20,7 @@ DELETE FROM inbox WHERE ctid = ANY (ARRAY(SELECT ctid FROM inbox WHERE received_
 RETIRE_PARKED = """
 -- retirement.parked: records that have had their effect or were given up; what people did to them stays
 DELETE FROM parked WHERE parked_id IN (
-    SELECT parked_id FROM parked WHERE status IN ('retried', 'discarded') AND changed_at < $1 LIMIT $2
+    SELECT parked_id FROM parked WHERE status IN ('retried', 'no_effect', 'discarded') AND changed_at < $1 LIMIT $2
 )
 """
 

@@ -84,12 +84,13 @@ class DueRetries:
         self,
         connection: Connection,
         handled: Sequence[Entry],
+        idle: Sequence[Entry],
         parks: Sequence[Park],
         now: datetime,
     ) -> None:
-        """Write which had their effect and which wait longer or are dead."""
+        """Write which had their effect, which changed nothing, and which wait longer or are dead."""
         if handled:
-            await parking.retried(connection, handled, now)
+            await parking.retried(connection, handled, idle, now)
         if parks:
             await parking.end_again(connection, parks, now)
 

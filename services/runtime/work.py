@@ -84,6 +84,15 @@ class Work:
     """What a handler wants told in this process once its work is stored, such as a wake; never after a rollback."""
     postponed: dict[int, str] = field(default_factory=dict)
     """Why a message cannot be handled yet, by the ``id()`` of its object."""
+    idle: set[int] = field(default_factory=set)
+    """Messages that changed nothing, by the ``id()`` of their objects."""
+
+    def without_effect(self, received: Received) -> None:
+        """Say that this message changed nothing: something later was here before it, or what it is about is not known.
+
+        Nobody needs to hear that of a repeat; but whoever has a parked record tried again sees how that ended.
+        """
+        self.idle.add(id(received))
 
     def postpone(self, received: Received, why: str) -> None:
         """Have this message tried again later, as if it had come alone; the others of the batch go on.

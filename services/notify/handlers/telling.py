@@ -47,6 +47,8 @@ class _Batch:
     policy: Policy
     changed: set[UUID] = field(default_factory=set)
     intentions: list[tuple[Intention, Received]] = field(default_factory=list)
+    idle: list[Received] = field(default_factory=list)
+    """Events that changed nothing."""
 
     def read(self, received: Received) -> bool:
         """Take one message in, unless the case that it is about is not here yet."""
@@ -71,10 +73,12 @@ class _Batch:
     def _read_event(self, event: CaseEvent, received: Received) -> None:
         before = self.known.get(event.case_id)
         if before is not None and event.version <= before.version:
+            self.idle.append(received)
             return
         after = remembered(before, event)
         if after is None:
             metrics.UNKNOWN_CASES.inc()
+            self.idle.append(received)
             return
         self.known[event.case_id] = after
         self.changed.add(event.case_id)
@@ -105,6 +109,8 @@ async def tell(work: Work, policy: Policy) -> Told:
         return Told()
     batch = _Batch(await cases.load(work.connection, _case_ids(words)), policy)
     work.decide_in_order(words, batch.read, "its case is not here yet: the opening is on the way")
+    for each in batch.idle:
+        work.without_effect(each)
     planned = [
         (intention, delivery, received)
         for intention, received in batch.intentions

@@ -156,3 +156,17 @@ async def test_what_is_not_parked_cannot_be_retried(where: Where) -> None:
         await parked.retry("intake:99", where=where)
     with pytest.raises(CommandError, match="nothing is parked as desk:1"):
         await parked.show("desk:1", where=where)
+
+
+async def test_a_retry_that_changed_nothing_is_told(where: Where, capsys: pytest.CaptureFixture[str]) -> None:
+    await _park(where, 1)
+    await parked.retry("intake:1", where=where)
+    assert "how that ends: `caseloop parked list --all`" in capsys.readouterr().out
+    async with schema(str(where.postgres), "intake") as connection:
+        await connection.execute("UPDATE parked SET status = 'no_effect', next_attempt_at = NULL")
+
+    assert await _lot(where, capsys) == [("no_effect", 1)]
+    await parked.show("intake:1", where=where)
+    assert "tried again and changed nothing" in " ".join(capsys.readouterr().out.split())
+    with pytest.raises(CommandError, match="not waiting"):
+        await parked.retry("intake:1", where=where)

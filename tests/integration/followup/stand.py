@@ -34,6 +34,8 @@ class Stand:
     policy: Policy
     said: list[Outgoing] = field(default_factory=list)
     heard: int = 0
+    idle: list[str] = field(default_factory=list)
+    """The types of what changed nothing, as the handler said."""
 
     def __post_init__(self) -> None:
         """Build the handler once, as the runtime does."""
@@ -108,6 +110,7 @@ class Stand:
     async def _handle(self, work: Work) -> Sequence[Outgoing]:
         outgoing = await self.handler(work)
         self.said += outgoing
+        self.idle += [each.type for each in work.received if id(each) in work.idle]
         return outgoing
 
 

@@ -10,6 +10,7 @@ from contracts.policy import Policy
 from contracts.router import (
     CaseClosed,
     CaseMerged,
+    CaseOpened,
     CaseProblemRestated,
     CaseResolved,
     CommandRejected,
@@ -96,9 +97,11 @@ async def test_repeats_change_nothing_and_holes_are_counted_but_stop_nobody(stan
 
     assert await stand.hear(opened, restated, restated) == []
     assert VERSION_HOLES._value.get() == holes
+    assert stand.idle == [CaseOpened.type, CaseProblemRestated.type, CaseProblemRestated.type]
     assert "clock.met resolution" in names(await stand.hear(resolved))
     assert VERSION_HOLES._value.get() == holes + 1
     assert await stand.hear(lost) == []
+    assert stand.idle[3:] == [CustomerNotified.type]
     assert await stand.version(journal.case_id) == resolved.version
 
 

@@ -32,6 +32,8 @@ class Desk:
     handler: Handler
     now: datetime = NOW
     sent: int = field(default=0)
+    idle: list[object] = field(default_factory=list)
+    """What changed nothing, as the handler said."""
 
     def envelope(self, message: Message, ce_id: str | None = None) -> Received:
         """Return a message as the runtime would give it."""
@@ -54,7 +56,9 @@ class Desk:
     async def take(self, *received: Received) -> list[ContactMessage]:
         """Handle a batch in one transaction and return what is said."""
         async with self.pool.acquire() as connection, connection.transaction():
-            said = await self.handler(Work(connection, received, self.now))
+            work = Work(connection, received, self.now)
+            said = await self.handler(work)
+        self.idle += [each.message for each in received if id(each) in work.idle]
         return [outgoing.message for outgoing in said if isinstance(outgoing.message, ContactMessage)]
 
     async def hear(self, *messages: Message) -> list[ContactMessage]:

@@ -168,7 +168,11 @@ async def test_old_news_changes_nothing_and_a_merged_case_points_on(desk: Desk) 
     first = await opened(desk)
     other = (await only(desk, text("发票怎么开", PHONE, conversation="b"))).demands[0].case_id
     await desk.hear(event(desk, CaseMerged, first, 9, "merged", into_case_id=other, reason="same"))
-    await desk.hear(event(desk, CaseReopened, first, 3, "queued", reason="old", cycle=1))
+    old = event(desk, CaseReopened, first, 3, "queued", reason="old", cycle=1)
+    unknown = event(desk, CaseReopened, derived_id("a case that intake never saw"), 3, "queued", reason="x", cycle=1)
+    assert desk.idle == []
+    await desk.hear(old, unknown)
+    assert desk.idle == [old, unknown]
 
     assert (await only(desk, text("耳机怎么还没好", PHONE))).joins == (other,)
 

@@ -73,6 +73,8 @@ class Stand:
     handler: Handler
     queued: asyncio.Event
     recorder: Recorder
+    idle: list[str] = field(default_factory=list)
+    """The types of what changed nothing, as the handler said."""
 
     async def hear(self, *messages: Message, cause: str = "") -> None:
         """Let the handler take these messages in as one batch, as far as notify reads them."""
@@ -83,6 +85,7 @@ class Stand:
             work = Work(connection, heard, now)
             said = await self.handler(work)
             after_commit[:] = work.after_commit
+            self.idle += [each.type for each in heard if id(each) in work.idle]
             return said
 
         await self.context.transact(handle)

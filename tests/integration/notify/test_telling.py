@@ -57,6 +57,12 @@ async def test_a_batch_heard_twice_says_nothing_new(notify: Stand) -> None:
     await notify.hear(*batch, cause="again")
     await notify.hear(*batch[1:], cause="and again")
     assert await notify.said() == before
+    assert notify.idle == [each.type for each in (*batch, *batch[1:])]
+
+
+async def test_an_event_of_a_case_that_nobody_saw_begin_changes_nothing(notify: Stand) -> None:
+    await notify.hear(RESOLVED)
+    assert notify.idle == [CaseResolved.type]
 
 
 async def test_what_a_batch_itself_has_made_pointless_is_not_said(notify: Stand) -> None:

@@ -11,6 +11,7 @@ from services.runtime.endings import Tally
 from services.runtime.pieces import Entry
 from services.runtime.records import Record, Slice
 from services.runtime.retrier import LOCK, DueRetries, retry_due
+from services.runtime.work import Outgoing, Work
 from tests.support.floor import NOW
 from tests.support.tiny import (
     Notes,
@@ -103,9 +104,35 @@ async def test_a_requeued_record_passes_the_duplicate_guard(tiny: Pool) -> None:
             assert await parking_lot.requeue(connection, [1, 99], "ops", "the deploy is fixed", clock.now()) == [1]
         assert getattr(await retry(consumer), expected) == 1
 
+        status = "retried" if expected == "done" else "no_effect"
+        assert [each for each, _, _ in await lot(tiny)] == [status]
+
     assert await effects(tiny) == [("a", 1)]
     actions = await tiny.fetch("SELECT parked_id, action, by_whom, reason FROM parked_actions")
     assert [tuple(action) for action in actions] == [(1, "retry", "ops", "the deploy is fixed")] * 2
+
+
+class Overtaken(Notes):
+    """A handler that knows something later of one case."""
+
+    async def __call__(self, work: Work) -> Sequence[Outgoing]:
+        """Say of its events that they change nothing."""
+        for received in work.received:
+            if received.key == str(CASE):
+                work.without_effect(received)
+        return ()
+
+
+async def test_a_retry_that_changes_nothing_is_told_from_one_that_does(tiny: Pool) -> None:
+    clock = SettableClock()
+    records = slice_of([progressed(CASE, 1), progressed(OTHER, 2)])
+    consumer = await settled(tiny, Notes(dict.fromkeys((1, 2), ValueError)), records, clock)
+
+    consumer.processing.handler = Overtaken()
+    clock.pass_by(2)
+    assert (await retry(consumer)).done == 2
+
+    assert [(offset, status) for status, _, offset in await lot(tiny)] == [(0, "no_effect"), (1, "retried")]
 
 
 async def test_dead_records_of_a_key_come_back_in_their_order(tiny: Pool) -> None:

@@ -88,7 +88,7 @@ class Parked:
     @property
     def is_an_end(self) -> bool:
         """Whether the record needs no other effect; one that was retried has had its own."""
-        return self.status != "retried"
+        return self.status not in {"retried", "no_effect"}
 
 
 @dataclass(frozen=True, slots=True)
