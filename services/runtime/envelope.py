@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from uuid import UUID
 
@@ -39,6 +39,7 @@ _SPECVERSION = ("ce_specversion", b"1.0")
 _CONTENT_TYPE = ("content-type", JSON_TYPE.encode())
 _ATTRIBUTES = frozenset({"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "traceparent", "content-type"})
 _REQUIRED = ("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time")
+_PUBLIC_DOORS = frozenset(topic.name for topic in TOPICS.values() if topic.public_door)
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _VERSION = re.compile(r"\.v[0-9]{1,9}$")
@@ -93,7 +94,7 @@ def _unwanted(known: Mapping[str, _Known]) -> frozenset[tuple[str, bytes | None]
         (topic, name.encode())
         for name, kind in known.items()
         for topic in kind.topics
-        if not kind.wanted and not TOPICS[topic].public_door
+        if not kind.wanted and topic not in _PUBLIC_DOORS
     )
 
 
@@ -145,10 +146,10 @@ def _open(record: Record, oldest: datetime, known: Mapping[str, _Known]) -> Rece
     attributes = _attributes(record)
     value = record.value
     if attributes.get("content-type", JSON_TYPE).startswith(STRUCTURED_TYPE):
-        if not TOPICS[record.topic].public_door:
+        if record.topic not in _PUBLIC_DOORS:
             refuse("malformed_envelope", "structured mode is read only where outsiders write")
         attributes, value = unwrap(value)
-    elif TOPICS[record.topic].public_door:
+    elif record.topic in _PUBLIC_DOORS:
         read_json(value)
     _complete(attributes)
     kind = _known_type(attributes["ce_type"], record.topic, known)
@@ -231,11 +232,11 @@ def _received(
     ce_id, source = attributes["ce_id"], attributes["ce_source"]
     if attributes["ce_specversion"] != "1.0":
         refuse("malformed_envelope", "ce_specversion is not 1.0")
-    for name, text in (("ce_id", ce_id), ("ce_source", source)):
-        if not text or len(text) > ATTRIBUTE_MAX or _UNPRINTABLE.search(text):
-            refuse("malformed_envelope", f"{name} is not 1 to {ATTRIBUTE_MAX} printable characters")
+    if not _is_name(ce_id) or not _is_source(source):
+        name = "ce_source" if _is_name(ce_id) else "ce_id"
+        refuse("malformed_envelope", f"{name} is not 1 to {ATTRIBUTE_MAX} printable characters")
     time = _time(attributes["ce_time"])
-    if time < oldest and TOPICS[record.topic].public_door:
+    if time < oldest and record.topic in _PUBLIC_DOORS:
         refuse("invalid_data", "/ce_time: older_than_the_duplicate_guard")
     trace = attributes.get("traceparent")
     return Received(
@@ -254,9 +255,19 @@ def _received(
     )
 
 
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= ATTRIBUTE_MAX and not _UNPRINTABLE.search(text)
+
+
+_is_source = lru_cache(maxsize=256)(_is_name)
+"""Whether this is a source: few there are, and each stands on many records."""
+
+
 def _time(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
+        if moment.tzinfo is UTC:
+            return moment
         if moment.tzinfo is not None:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):

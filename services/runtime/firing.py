@@ -7,7 +7,7 @@ settings are deleted last. A timer that was moved or cancelled meanwhile undoes 
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -146,7 +146,8 @@ def _written(entry: Entry) -> Entry:
         "generation": timer.generation,
     }
     milliseconds = int(timer.due_at.timestamp() * 1000)
-    return replace(entry, record=replace(entry.record, timestamp_ms=milliseconds, value=json.dumps(members).encode()))
+    record = entry.record._replace(timestamp_ms=milliseconds, value=json.dumps(members).encode())
+    return entry._replace(record=record)
 
 
 def _received(timer: TimerFired, source: str) -> Received:

@@ -7,7 +7,7 @@ transaction makes sure that they are still its own, and in what is written when 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from services.runtime.database import Connection
 from services.runtime.endings import Dead, Retry
@@ -20,8 +20,7 @@ class BusyError(Exception):
     """Another replica is at this work: look again later."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One record and what is in it."""
 
     record: Record

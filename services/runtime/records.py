@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 Partition = tuple[str, int]
 """Topic (without the deployment's prefix) and partition."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One record as the broker gave it, so that it can be parked byte for byte."""
+class Record(NamedTuple):
+    """One record as the broker gave it, so that it can be parked byte for byte; a tuple, since there are so many."""
 
     topic: str
     partition: int

@@ -7,6 +7,7 @@ the time: the runtime has opened the transaction, removed the duplicates and rea
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from contracts.message import Message
@@ -30,9 +31,8 @@ class TimerFired:
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """One message that has been read, checked and found new."""
+class Received(NamedTuple):
+    """One message that has been read, checked and found new; a tuple, since a case has dozens of them."""
 
     message: Message | TimerFired
     message_id: UUID
@@ -57,8 +57,7 @@ class Received:
         return Cause(id=self.ce_id, type=self.type)
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One message to say; topic, key, type and subject come from the message itself."""
 
     message: Message
