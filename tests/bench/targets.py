@@ -30,7 +30,7 @@ class Target:
     def words(self) -> str:
         """Return what is wanted, for people."""
         bound = f"at least {self.least:,g}" if self.least is not None else f"at most {self.most:,g}"
-        return f"{bound} {self.unit}".strip()
+        return f"{'a ratio of ' * (self.part == 'ratio')}{bound} {self.unit}".strip()
 
 
 TARGETS = (
@@ -52,6 +52,11 @@ TARGETS = (
     Target("W10_lost", "W10 SMS lost", most=0),
     Target("W10_unresolved", "W10 SMS of which nobody knows", most=0),
 )
+
+
+def of(figure: str) -> tuple[Target, ...]:
+    """Return what is wanted of this figure."""
+    return tuple(target for target in TARGETS if target.figure == figure)
 
 
 def missed(result: Mapping[str, Any]) -> list[str]:

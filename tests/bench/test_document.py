@@ -4,16 +4,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.bench import document, report
 from tests.bench.workload import Measured, percentile
 
 MACHINE = {"cores": 2, "machine": "x86_64", "python": "3.11", "load": 0.5}
 
 
-def a_document(workload: str = "W4", **products: float) -> dict[str, Any]:
+def a_document(workload: str = "W4", limit: float | None = None, **products: float) -> dict[str, Any]:
     measured = Measured()
     for name, value in products.items():
-        measured.add(name, value)
+        measured.add(name, value, limit)
     return document.of(workload, measured, MACHINE, {"steal_percent": 1.5}, quick=False)
 
 
@@ -59,3 +61,14 @@ def test_the_page_says_whether_a_target_was_reached() -> None:
     assert "| `W4_cases_per_second` | 199.0 | 199.0 | 199.0 | 1 |  |  | at least 200 | **no** |" in report.page(missed)
     assert "| at least 200 | yes |" in report.page(reached)
     assert "1.5 % stolen by the host" in report.page(reached)
+
+
+@pytest.mark.parametrize(("limit", "reached"), [(100.0, "yes"), (100.3, "**no**")])
+def test_a_target_about_a_ratio_is_judged_by_the_ratio(limit: float, reached: str) -> None:
+    document = a_document("W4p", limit, W4p_product_to_plain_cases_per_second=400.0)
+
+    assert f"| a ratio of at least 4 | {reached} |" in report.page(document)
+
+
+def test_what_a_figure_did_not_measure_is_neither_reached_nor_missed() -> None:
+    assert "| a ratio of at least 4 |  |" in report.page(a_document("W4p", W4p_product_to_plain_cases_per_second=400.0))
