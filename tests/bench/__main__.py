@@ -19,7 +19,7 @@ import uvloop
 
 from deploy.local import start_kafka, start_postgres
 from tests.bench import document, report
-from tests.bench.machine import Share, machine
+from tests.bench.machine import Share, machine, servers
 from tests.bench.registry import WORKLOADS
 from tests.bench.targets import missed
 from tests.bench.workload import Ground, Measured, NoResultError
@@ -77,10 +77,11 @@ def _measured(name: str, given: argparse.Namespace, environment: Mapping[str, An
         share = Share()
         try:
             with Runner(loop_factory=uvloop.new_event_loop) as runner:
+                beneath = {**environment, **runner.run(servers(kafka.bootstrap, postgres.dsn))}
                 found: Measured = runner.run(WORKLOADS[name].run(ground))
         except NoResultError as problem:
             sys.exit(f"{name}: no result: {problem}")
-        return document.of(name, found, environment, share.parts(), quick=given.quick)
+        return document.of(name, found, beneath, share.parts(), quick=given.quick)
 
 
 if __name__ == "__main__":

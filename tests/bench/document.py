@@ -20,7 +20,7 @@ def of(
     workload: str, measured: Measured, environment: Mapping[str, Any], share: Mapping[str, float], *, quick: bool
 ) -> Document:
     """Return what one workload has to say."""
-    own = {**environment, **measured.environment, "fsync": "on"}
+    own = {**environment, **measured.environment}
     measured_in = {**own, **share, "quick": quick, "measured_on": time.strftime("%Y-%m-%d %H:%M", time.gmtime())}
     return {
         "environment": own,

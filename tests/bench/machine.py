@@ -1,4 +1,4 @@
-"""On which machine was something measured? A figure says little without it."""
+"""On which machine, and with which servers, was something measured? A figure says little without it."""
 
 import os
 import platform
@@ -6,9 +6,26 @@ import time
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import psutil
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from deploy.local.jars import KAFKA_VERSION
+from deploy.local.java import find_java
 from tests.support.commit import present_commit
+
+SETTINGS = """
+-- What somebody chose, and what durability rests on whoever chose it; no places of this machine.
+SELECT name, current_setting(name) AS setting FROM pg_settings
+WHERE name = ANY ($1::text[]) OR source = 'command line' AND name <> ALL ($2::text[])
+ORDER BY name
+"""
+DURABILITY = ("fsync", "full_page_writes", "synchronous_commit", "wal_sync_method")
+POSTGRES_PLACES = ("listen_addresses", "port", "unix_socket_directories")
+BROKER_PLACES = ("advertised.listeners", "controller.quorum.voters", "listeners", "log.dirs")
+UNCHOSEN = 5
+"""Kafka's ``DEFAULT_CONFIG``: where a setting comes from that nobody chose."""
 
 
 def machine() -> dict[str, Any]:
@@ -23,6 +40,33 @@ def machine() -> dict[str, Any]:
         "commit": present_commit(),
         "load": round(os.getloadavg()[0], 2),
     }
+
+
+async def servers(kafka: str, postgres: str) -> dict[str, Any]:
+    """Return the versions of the servers of ``deploy.local`` at these addresses, and the settings that were chosen."""
+    return {**await _postgres(postgres), **await _broker(kafka)}
+
+
+async def _postgres(dsn: str) -> dict[str, Any]:
+    connection = await asyncpg.connect(dsn)
+    rows = await connection.fetch(SETTINGS, DURABILITY, POSTGRES_PLACES)
+    version = await connection.fetchval("SHOW server_version")
+    await connection.close()
+    settings: dict[str, str] = {row["name"]: row["setting"] for row in rows}
+    return {"postgres": version, "postgres_settings": settings, "fsync": settings["fsync"]}
+
+
+async def _broker(bootstrap: str) -> dict[str, Any]:
+    """Ask the broker for what differs from its defaults; no request of Kafka tells its version, our lock does."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    node = (await admin.describe_cluster())["brokers"][0]["node_id"]
+    said = await admin.describe_configs([ConfigResource(ConfigResourceType.BROKER, str(node))])
+    await admin.close()
+    found = [entry[:4] for response in said for resource in response.resources for entry in resource[4]]
+    chosen = {name: value for name, value, _, source in found if source != UNCHOSEN and name not in BROKER_PLACES}
+    settings = dict(sorted(chosen.items()))
+    return {"broker": KAFKA_VERSION, "broker_settings": settings, "java": find_java().version}
 
 
 class Share:

@@ -21,6 +21,7 @@ else (`tests/bench/limit.py` and the module of the workload); *ratio* is ours be
 `make bench ARGS="W1 W5"` measures some of them, `ARGS=--quick` does less, `ARGS=--check` ends with status 1 when a
 target is missed; `python -m tests.bench --report` writes this page from `build/bench.json`.
 """
+SERVERS = {"postgres": "PostgreSQL", "broker": "Kafka", "java": "Java"}
 COLUMNS = "| figure | measured | least | most | runs | limit | ratio | wanted | reached |\n"
 RULE = "| --- | --: | --: | --: | --: | --: | --: | --- | --- |\n"
 
@@ -32,7 +33,18 @@ def write(path: Path) -> None:
 
 def page(result: Mapping[str, Any]) -> str:
     """Return the page."""
-    return "\n".join([HEAD, *(_section(name, result) for name in WORKLOADS if name in result["details"])])
+    sections = [_section(name, result) for name in WORKLOADS if name in result["details"]]
+    return "\n".join([HEAD, *sections, *_settings(result["environment"])])
+
+
+def _settings(environment: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what was chosen for the servers, in the newest run."""
+    chosen = {words: environment.get(f"{key}_settings") for key, words in SERVERS.items()}
+    if any(chosen.values()):
+        yield "## The servers\n\nWhat was chosen, and what durability rests on; everything else is as it comes.\n"
+    for words, settings in chosen.items():
+        if settings:
+            yield f"* {words}: {', '.join(f'`{name} = {value}`' for name, value in settings.items())}"
 
 
 def _section(name: str, result: Mapping[str, Any]) -> str:
@@ -56,6 +68,7 @@ def _where(environment: Mapping[str, Any]) -> str:
         f"{environment.get('memory_gib')} GiB",
         f"Linux {environment.get('kernel')}",
         f"Python {environment['python']}",
+        *(f"{words} {environment[key]}" for key, words in SERVERS.items() if key in environment),
         f"commit {environment.get('commit')}",
         f"{environment.get('measured_on')} UTC",
         f"load before {environment['load']}",

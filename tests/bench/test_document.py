@@ -72,3 +72,16 @@ def test_a_target_about_a_ratio_is_judged_by_the_ratio(limit: float, reached: st
 
 def test_what_a_figure_did_not_measure_is_neither_reached_nor_missed() -> None:
     assert "| a ratio of at least 4 |  |" in report.page(a_document("W4p", W4p_product_to_plain_cases_per_second=400.0))
+
+
+def test_the_page_says_which_servers_and_what_was_chosen_for_them() -> None:
+    document = a_document(W4_cases_per_second=200.0)
+    told = {"postgres": "18.6", "postgres_settings": {"fsync": "on"}, "broker": "4.3.1", "broker_settings": {}}
+    document["environment"] |= told
+    document["details"]["W4"]["environment"] |= told
+
+    page = report.page(document)
+
+    assert "; PostgreSQL 18.6; Kafka 4.3.1; " in page
+    assert "* PostgreSQL: `fsync = on`" in page
+    assert "* Kafka:" not in page
