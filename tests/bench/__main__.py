@@ -2,7 +2,9 @@
 
 Prints one JSON document of this run. ``build/bench.json`` keeps the newest result of every workload, and ``--report``
 writes it as tables into ``docs/performance.md``. With ``--check`` the exit status is 1 when a target was missed, with a
-line for each on standard error. ``--quick`` does less: every workload is over within 90 seconds.
+line for each on standard error. ``--quick`` does less: every workload is over within 90 seconds. ``--gate`` measures
+once, quick, what a change must not slow down, and keeps nothing; the exit status is 1 when a ratio to the limit of the
+same run fell below its bound.
 """
 
 import argparse
@@ -21,7 +23,7 @@ from deploy.local import start_kafka, start_postgres
 from tests.bench import document, report
 from tests.bench.machine import Share, machine, servers
 from tests.bench.registry import WORKLOADS
-from tests.bench.targets import missed
+from tests.bench.targets import GATE, fallen, missed
 from tests.bench.workload import Ground, Measured, NoResultError
 
 RESULT = Path("build/bench.json")
@@ -38,9 +40,11 @@ def main() -> None:
     result: dict[str, Any] = {"environment": {}, "figures": {}, "details": {}}
     for name in given.workloads or WORKLOADS:
         result = document.merged(result, _measured(name, given, environment))
-        document.keep(RESULT, result)
+        if not given.gate:
+            document.keep(RESULT, result)
     print(json.dumps(result, indent=1))  # noqa: T201 - the product of this program
-    if given.check and (lines := missed(result)):
+    lines = fallen(result) if given.gate else missed(result) if given.check else []
+    if lines:
         sys.exit("\n".join(lines))
 
 
@@ -54,7 +58,11 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--alone", type=int, help="W4: cases sent one by one")
     parser.add_argument("--check", action="store_true", help="end with status 1 when a target was missed")
     parser.add_argument("--report", action="store_true", help="write docs/performance.md from build/bench.json and end")
+    parser.add_argument("--gate", action="store_true", help="measure what CI does; status 1 when a ratio fell too low")
     given = parser.parse_args()
+    if given.gate:
+        given.quick, given.runs, given.alone = True, 1, 5
+        given.workloads = list(dict.fromkeys(target.figure.partition("_")[0] for target in GATE))
     unknown = set(given.workloads) - WORKLOADS.keys()
     if unknown:
         parser.error(f"no such workload: {', '.join(sorted(unknown))}; there are {', '.join(WORKLOADS)}")

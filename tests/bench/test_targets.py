@@ -1,8 +1,8 @@
-"""Is every missed target of a run named, and none that was reached or not measured?"""
+"""Is every missed target of a run named, and every ratio that fell below what the gate lets through?"""
 
 import pytest
 
-from tests.bench.targets import TARGETS, Target, missed
+from tests.bench.targets import GATE, TARGETS, Target, fallen, missed
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,21 @@ def test_the_bound_itself_is_reached_and_beyond_it_is_missed(target: Target) -> 
             assert not target.is_reached(most + 0.5)
         case _:
             raise AssertionError(target)
+
+
+def a_run(factor: float) -> dict[str, dict[str, dict[str, float]]]:
+    """Return a run that is as many times as good as the gate wants, on a machine where nothing absolute is reached."""
+    return {"figures": {each.figure: {"product": 1.0, "ratio": factor * (each.least or 0.0)} for each in GATE}}
+
+
+def test_the_gate_asks_for_ratios_only() -> None:
+    assert {target.part for target in GATE} == {"ratio"}
+    assert fallen(a_run(1.0)) == []
+
+
+def test_each_ratio_below_its_bound_closes_the_gate() -> None:
+    assert [line.partition(":")[0] for line in fallen(a_run(0.99))] == [target.title for target in GATE]
+
+
+def test_what_was_not_measured_closes_the_gate() -> None:
+    assert fallen({"figures": {}}) == [f"{target.title}: not measured" for target in GATE]
