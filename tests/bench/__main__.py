@@ -1,10 +1,10 @@
 """How fast is the product? ``make bench`` measures every workload, ``make bench ARGS="W1 W5"`` these.
 
 Prints one JSON document of this run. ``build/bench.json`` keeps the newest result of every workload, and ``--report``
-writes it as tables into ``docs/performance.md``. With ``--check`` the exit status is 1 when a target was missed, with a
-line for each on standard error. ``--quick`` does less: every workload is over within 90 seconds. ``--gate`` measures
-once, quick, what a change must not slow down, and keeps nothing; the exit status is 1 when a ratio to the limit of the
-same run fell below its bound.
+writes it as tables and pictures into ``docs/performance.md``. With ``--check`` the exit status is 1 when a target was
+missed, with a line for each on standard error. ``--quick`` does less: every workload is over within 90 seconds.
+``--gate`` measures once, quick, what a change must not slow down, and keeps nothing; the exit status is 1 when a ratio
+to the limit of the same run fell below its bound.
 """
 
 import argparse
@@ -57,7 +57,7 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--cases", type=int, help="W4: cases in the saturation run")
     parser.add_argument("--alone", type=int, help="W4: cases sent one by one")
     parser.add_argument("--check", action="store_true", help="end with status 1 when a target was missed")
-    parser.add_argument("--report", action="store_true", help="write docs/performance.md from build/bench.json and end")
+    parser.add_argument("--report", action="store_true", help="write docs/performance.md and pictures, and end")
     parser.add_argument("--gate", action="store_true", help="measure what CI does; status 1 when a ratio fell too low")
     given = parser.parse_args()
     if given.gate:
@@ -79,7 +79,7 @@ def _measured(name: str, given: argparse.Namespace, environment: Mapping[str, An
     with (
         tempfile.TemporaryDirectory(prefix="caseloop-bench-", ignore_cleanup_errors=True) as folder,
         start_kafka(Path(folder) / "kafka") as kafka,
-        start_postgres(Path(folder) / "postgres") as postgres,
+        start_postgres(Path(folder) / "postgres", options=WORKLOADS[name].postgres) as postgres,
     ):
         ground = Ground(kafka.bootstrap, postgres.dsn, Path(folder), given.runs, given.quick, given.cases, given.alone)
         share = Share()

@@ -1,12 +1,14 @@
 """Which workloads are there?"""
 
+from tests.bench.servers import PRELOADED
 from tests.bench.workload import Workload, Workloads
-from tests.bench.workloads import beside_plain, closed_loop, one_hop, routing, sms, timer_storm, timer_wheel
+from tests.bench.workloads import beside_plain, closed_loop, cost, one_hop, routing, sms, timer_storm, timer_wheel
 
 WORKLOADS: Workloads = {
     "W1": Workload("a million timers set over a day, then a hundred thousand due now", timer_wheel.run),
     "W2": Workload("20,000 timers due in one instant, half of them moved or cancelled before", timer_storm.run),
     "W4": Workload("the closed loop: one chat message until its case is closed, all five services", closed_loop.run),
+    "W4cpu": Workload("where each microsecond of a case of the closed loop goes", cost.run, PRELOADED),
     "W4p": Workload(
         "the closed loop beside the same libraries by hand (the limit here), five durable steps a case",
         beside_plain.run,

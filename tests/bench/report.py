@@ -7,7 +7,9 @@ from typing import Any
 
 from tests.bench import targets
 from tests.bench.registry import WORKLOADS
+from tests.bench.tables import cost
 from tests.bench.targets import Target
+from tests.bench.views import VIEWS
 
 PAGE = Path("docs/performance.md")
 HEAD = """\
@@ -19,22 +21,43 @@ anything has no figure. *limit* is what the same machine does in the same run wi
 else (`tests/bench/limit.py` and the module of the workload); *ratio* is ours beside it, the median of the runs.
 
 `make bench ARGS="W1 W5"` measures some of them, `ARGS=--quick` does less, `ARGS=--check` ends with status 1 when a
-target is missed; `python -m tests.bench --report` writes this page from `build/bench.json`.
+target is missed; `make bench ARGS=--report` writes this page and its pictures from `build/bench.json`. A change has to
+pass `ARGS=--gate` (`.ci/run`): W4 and W5, judged by their ratios alone. What must not happen at all (a timer that fires
+early, an SMS lost or doubled) has no bar below; the tables say it.
 """
+PICTURES = {
+    "promises": ("", "Each target as measured, beside what was promised"),
+    "latency": ("", "How long it takes: half of all, 99 of 100, the last"),
+    "w4_processor": ("W4", "Processor time of each process for one case"),
+    "w4_work": ("W4cpu", "Processor time of each service for one case, by kind of work"),
+    "w4p_peers": ("W4p", "Cases a second beside those of others, in the same run"),
+}
+"""By name: the section where it stands (none: the head), and what it shows."""
 SERVERS = {"postgres": "PostgreSQL", "broker": "Kafka", "java": "Java"}
 COLUMNS = "| figure | measured | least | most | runs | limit | ratio | wanted | reached |\n"
 RULE = "| --- | --: | --: | --: | --: | --: | --: | --- | --- |\n"
 
 
 def write(path: Path) -> None:
-    """Write the page from the document of the newest runs."""
-    PAGE.write_text(page(json.loads(path.read_text("utf-8"))), "utf-8")
+    """Write the page and its pictures from the document of the newest runs; PNGs stand beside that document."""
+    from tests.bench.pictures import draw  # what it draws with is there for the bench only
+
+    result = json.loads(path.read_text("utf-8"))
+    PAGE.write_text(page(result), "utf-8")
+    draw(result, PAGE.with_suffix(""), path.with_name(PAGE.stem))
 
 
 def page(result: Mapping[str, Any]) -> str:
     """Return the page."""
     sections = [_section(name, result) for name in WORKLOADS if name in result["details"]]
-    return "\n".join([HEAD, *sections, *_settings(result["environment"])])
+    return "\n".join([HEAD, *_shown("", result), *sections, *_settings(result["environment"])])
+
+
+def _shown(section: str, result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the pictures of a section for which the result has values."""
+    for name, (home, words) in PICTURES.items():
+        if home == section and VIEWS[name](result):
+            yield f"![{words}]({PAGE.stem}/{name}.svg)\n"
 
 
 def _settings(environment: Mapping[str, Any]) -> Iterator[str]:
@@ -53,7 +76,11 @@ def _section(name: str, result: Mapping[str, Any]) -> str:
     rows = [row for key, figure in figures.items() for row in _rows(key, figure)]
     if "start_seconds" in environment:
         rows += _rows("start_seconds", {"product": environment["start_seconds"]})
-    return f"## {name}: {WORKLOADS[name].title}\n\n{_where(environment)}\n\n{COLUMNS}{RULE}{''.join(rows)}"
+    parts = [f"## {name}: {WORKLOADS[name].title}\n", f"{_where(environment)}\n", *_shown(name, result)]
+    parts.append(f"{COLUMNS}{RULE}{''.join(rows)}")
+    if "services" in result["details"][name]:
+        parts.append(cost(result["details"][name]))
+    return "\n".join(parts)
 
 
 def _where(environment: Mapping[str, Any]) -> str:

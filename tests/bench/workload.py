@@ -77,6 +77,8 @@ class Workload:
 
     title: str
     run: Run
+    postgres: Mapping[str, str] = field(default_factory=dict)
+    """With which settings PostgreSQL has to be started, beside the usual."""
 
 
 Workloads = Mapping[str, Workload]
