@@ -80,6 +80,8 @@ def _section(name: str, result: Mapping[str, Any]) -> str:
     parts.append(f"{COLUMNS}{RULE}{''.join(rows)}")
     if "services" in result["details"][name]:
         parts.append(cost(result["details"][name]))
+    if "notes" in result["details"][name]:
+        parts.append("".join(f"* {note}\n" for note in result["details"][name]["notes"]))
     return "\n".join(parts)
 
 

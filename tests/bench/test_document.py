@@ -85,3 +85,10 @@ def test_the_page_says_which_servers_and_what_was_chosen_for_them() -> None:
     assert "; PostgreSQL 18.6; Kafka 4.3.1; " in page
     assert "* PostgreSQL: `fsync = on`" in page
     assert "* Kafka:" not in page
+
+
+def test_the_page_says_what_a_workload_has_to_note() -> None:
+    document = a_document("W4", W4_cases_per_second=200.0)
+    document["details"]["W4"]["notes"] = ["this was measured.", "that was not."]
+
+    assert report.page(document).endswith("|\n\n* this was measured.\n* that was not.\n")

@@ -57,13 +57,14 @@ def test_percentiles_stand_together_whichever_way_they_were_measured() -> None:
         W1_lateness_max_ms={"product": 9.0},
         W4_alone_closed_ms={"p50": 80.0, "max": 130.0, "runs": 60},
         W9_filling_p99_ms={"product": 500.0},
-        W77_new_thing_p50_ms={"product": 1.0},
+        W4p_plain_half_p50_ms={"product": 30.0},
+        W4p_product_to_plain_half_p50_ms={"product": 20.0, "ratio": 0.5},
     )
 
     assert [(row.title, row.parts) for row in latencies(run)] == [
         ("W1  100,000 timers due at once", {"p50": 5.0, "max": 9.0}),
         ("W4  one case alone, until it is closed", {"p50": 80.0, "max": 130.0}),
-        ("W77  new thing", {"p50": 1.0}),
+        ("W4p  plain, at half its load", {"p50": 30.0}),
     ]
 
 
