@@ -12,7 +12,9 @@ from tests.chaos.load import pace, slowest
 from tests.chaos.registry import rows
 from tests.chaos.report import ZERO, is_green, is_unharmed
 from tests.chaos.rig import SERVICE_NAMES
+from tests.chaos.timers import HERD, HERD_LATE_SECONDS, PROMISES, herd_is_whole
 from tests.support.driver import Driver, Journey
+from tests.support.history import Verdict
 from tests.support.proxy import BLACK_HOLE, HEALTHY, Door, Faults, door_at
 
 SOON = 0.3
@@ -141,3 +143,27 @@ def test_a_row_in_which_anything_came_to_harm_is_red_whatever_its_speed(kind: st
 
 def test_rows_have_the_numbers_of_the_matrix() -> None:
     assert len({row.number for row in rows()}) == len(rows()) > 5
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({}, {}),
+        ({"fired": HERD - PROMISES - 1, "timers": HERD - PROMISES - 1}, {"lost": 1}),
+        ({"waiting": 1}, {"lost": 1}),
+        ({"parked": 1}, {"lost": 1}),
+        ({"fired": HERD - PROMISES + 1}, {"doubled": 1}),
+        ({"early": 1}, {"early": 1}),
+        ({"late_seconds": HERD_LATE_SECONDS + 1}, {"late": 1}),
+    ],
+)
+def test_one_timer_of_the_herd_that_is_lost_doubled_early_or_late_is_seen(
+    changed: dict[str, float], found: dict[str, int]
+) -> None:
+    number = HERD - PROMISES
+    counted = {"fired": number, "timers": number, "early": 0, "late_seconds": 9.0, "waiting": 0, "parked": 0}
+    verdict = Verdict()
+
+    herd_is_whole(verdict, {**counted, **changed})
+
+    assert verdict.kinds() == found
