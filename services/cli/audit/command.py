@@ -43,7 +43,7 @@ async def audit(
 
     Every channel event has its ending, every case chain is gapless and its hashes hold, the router's table agrees with
     the journal, every other service remembers what it was told, every promise has an end or a clock, everything that
-    waits has its timer, and no message to a customer is stuck.
+    waits has its timer, no message to a customer is stuck, and no record was deleted before it was read.
 
     Parameters
     ----------
@@ -122,6 +122,7 @@ def _show(told: Told) -> None:
     _line(proof, "promise", f"{sum(proof.promises.values())} promises have an end or a clock", promises)
     _line(proof, "timer", waiting)
     _line(proof, "delivery", "no message to a customer waits beyond its time")
+    _line(proof, "missed", "no record was deleted before it was read")
     for finding in proof.findings.listed[:_SHOWN_MAX]:
         _show_finding(finding)
     if proof.findings.total > _SHOWN_MAX:

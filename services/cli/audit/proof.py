@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from services.cli.audit.cases import Cases
+from services.cli.audit.deleted import check_missed
 from services.cli.audit.deliveries import check_deliveries
 from services.cli.audit.doors import CONTACT_CHECK, OWED, Door, message_id_of
 from services.cli.audit.findings import Finding, Findings, Spot
@@ -75,6 +76,7 @@ async def _read_and_judge(proof: Proof, plan: Plan, telling: Telling, folder: Pa
     await look_again(cases, plan)
     proof.waiting = await check_timers(connection.postgres, findings, plan.scope.now)
     await check_deliveries(connection.postgres, findings, plan.scope.now)
+    await check_missed(connection.postgres, findings, plan.scope)
     proof.cases, proof.promises, proof.clocks = cases.cases, dict(cases.promises), cases.clocks
     proof.duplicates += cases.duplicates
     proof.repaired = cases.repaired

@@ -21,10 +21,10 @@ Told = dict[str, Any]
 Fill = Callable[..., Awaitable[Ledger]]
 
 
-async def audited(where: Where, capsys: pytest.CaptureFixture[str], *, repair: bool = False, yes: bool = False) -> Told:
+async def audited(where: Where, capsys: pytest.CaptureFixture[str], **asked: Any) -> Told:  # noqa: ANN401 - options of the command
     """Return what the audit says as JSON."""
     capsys.readouterr()
-    status = await audit(wait=2.0, repair=repair, yes=yes, json=True, where=where)
+    status = await audit(wait=2.0, json=True, where=where, **asked)
     told: Told = orjson.loads(capsys.readouterr().out)
     assert status == (0 if told["proven"] else 1)
     return told

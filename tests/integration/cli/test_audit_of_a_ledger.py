@@ -137,6 +137,23 @@ async def test_a_message_that_waits_beyond_its_time_is_found(
     assert "nobody knows" in found[str(ledger.case_id(1))][1]
 
 
+async def test_records_that_were_deleted_unread_are_named_in_the_range_in_which_that_was_noticed(
+    where: Where, capsys: pytest.CaptureFixture[str], fill: Fill
+) -> None:
+    await fill()
+    noticed = datetime.now(UTC) - timedelta(hours=1)
+    async with schema(find(where).postgres, "intake") as intake:
+        await intake.execute("INSERT INTO missed VALUES ('channel.chat', 3, 40, 47, $1)", noticed)
+
+    told = await audited(where, capsys)
+    later = await audited(where, capsys, since=(noticed + timedelta(minutes=1)).isoformat())
+
+    (found,) = told["findings"]
+    assert (found["check"], found["where"], found["topic"], found["offset"]) == ("missed", "intake", "channel.chat", 40)
+    assert "7 records" in found["problem"]
+    assert later["findings"] == []
+
+
 async def test_a_case_told_of_without_end_is_named_and_not_held(
     where: Where, capsys: pytest.CaptureFixture[str], fill: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
