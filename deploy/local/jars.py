@@ -1,11 +1,11 @@
 """Where do the broker's jars come from, and are they the ones we know?
 
 ``kafka.lock`` names each jar with its SHA-256. It is written anew, for a change of the version, by
-``python -m deploy.local lock``.
+``python -m deploy.local lock``. Jars of another lock come the same way.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,35 +23,35 @@ _TIMEOUT_SECONDS = 60
 
 def kafka_jars(tell: Callable[[str], None] = lambda _: None) -> list[Path]:
     """Return the broker's jars, fetched on first use and checked against the lock; one caller at a time fetches."""
-    wanted = _locked()
-    folder = cache_dir() / "kafka" / _identity()
-    with exclusively("kafka-jars"):
+    return locked_jars(_LOCK, f"Apache Kafka {KAFKA_VERSION}", KAFKA_VERSION, tell)
+
+
+def locked_jars(lock: Path, title: str, version: str, tell: Callable[[str], None]) -> list[Path]:
+    """Return the jars that this lock names; a set lies in a folder of its own: another lock, another folder."""
+    wanted = _locked(lock)
+    folder = cache_dir() / lock.stem / f"{version}-{_digest(lock)[:12]}"
+    with exclusively(f"{lock.stem}-jars"):
         if not (folder / "complete").exists():
-            tell(f"fetching Apache Kafka {KAFKA_VERSION}: {len(wanted)} jars from Maven Central, once")
+            tell(f"fetching {title}: {len(wanted)} jars from Maven Central, once")
             with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
                 list(pool.map(lambda coordinates: _fetch(coordinates, folder, wanted[coordinates]), wanted))
             (folder / "complete").touch()
     return [_path(folder, coordinates) for coordinates in wanted]
 
 
-def write_lock(lock: Path = _LOCK) -> None:
-    """Resolve the broker anew and write down what it needs, and the digest of each."""
+def write_lock(lock: Path = _LOCK, root: str = _BROKER, alone: Sequence[str] = (_LOGGING,)) -> None:
+    """Resolve the root anew and write down what it needs, then what stands alone, and the digest of each."""
     import jgo
 
-    found = [f"{jar.groupId}:{jar.artifactId}:{jar.version}" for jar in jgo.resolve(_BROKER)]
-    folder = cache_dir() / "kafka" / "locking"
-    lines = [f"{_digest(_fetch(coordinates, folder))}  {coordinates}\n" for coordinates in [*found, _LOGGING]]
+    found = [f"{jar.groupId}:{jar.artifactId}:{jar.version}" for jar in jgo.resolve(root)]
+    folder = cache_dir() / lock.stem / "locking"
+    lines = [f"{_digest(_fetch(coordinates, folder))}  {coordinates}\n" for coordinates in [*found, *alone]]
     lock.write_text("".join(lines), encoding="ascii")
 
 
-def _locked() -> dict[str, str]:
-    lines = [line.split() for line in _LOCK.read_text(encoding="ascii").splitlines()]
+def _locked(lock: Path) -> dict[str, str]:
+    lines = [line.split() for line in lock.read_text(encoding="ascii").splitlines()]
     return {coordinates: digest for digest, coordinates in lines}
-
-
-def _identity() -> str:
-    """Name the set of jars: another lock, another folder."""
-    return f"{KAFKA_VERSION}-{_digest(_LOCK)[:12]}"
 
 
 def _path(folder: Path, coordinates: str) -> Path:
