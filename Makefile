@@ -10,6 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 COMPILE := $(UV) pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
+PEERS := build/peers
 # More words for the tool behind a target: make test ARGS="tests/unit -k promise"
 ARGS ?=
 
@@ -62,6 +63,10 @@ check-asyncapi: ## Validate contracts/asyncapi.yaml with the official parser (ne
 bench: setup $(VENV)/.bench ## Measure every workload beside the limit of this machine; ARGS="W1 W5" measures these
 	@exec $(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: bench-peers
+bench-peers: setup $(VENV)/.bench $(PEERS)/.python $(PEERS)/.restate $(PEERS)/.streams ## Install what W4p sets beside the product (needs Node.js for Restate) and measure it
+	@exec $(BIN)/python -m tests.bench W4p $(ARGS)
+
 .PHONY: bench-audit
 bench-audit: setup ## Measure an audit of a million case events
 	@exec $(BIN)/python -m tests.bench.audit $(ARGS)
@@ -77,6 +82,7 @@ lock: setup ## Choose the newest allowed packages and write requirements/ anew
 	$(COMPILE) --upgrade pyproject.toml --extra test --extra bench -o requirements/bench.txt
 	$(COMPILE) --constraint requirements/bench.txt pyproject.toml --extra test -o requirements/test.txt
 	$(COMPILE) --constraint requirements/bench.txt pyproject.toml -o requirements/run.txt
+	$(COMPILE) --upgrade --group pyproject.toml:peers -o requirements/peers.txt
 
 .PHONY: clean
 clean: ## Remove everything that was made here, the environment too
@@ -119,4 +125,26 @@ $(VENV)/.prepared: deploy/local/kafka.lock $(VENV)/.linked
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.packages
 	@echo "== packages for measuring"
 	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $<
+	touch $@
+
+$(PEERS)/.python: requirements/peers.txt $(VENV)/.tools
+	@echo "== packages of the peers, in an environment of their own"
+	$(UV) venv --quiet --allow-existing --python $(BIN)/python $(PEERS)/python
+	$(UV) pip install --quiet --compile-bytecode --python $(PEERS)/python/bin/python --require-hashes -r $<
+	touch $@
+
+$(PEERS)/.restate: tests/bench/peers/restate_server/package-lock.json | $(PEERS)/.python
+	@echo "== Restate's server"
+	if ! command -v npm >/dev/null; then
+		echo "not installed: npm is missing" >&2
+		exit 0
+	fi
+	mkdir -p $(PEERS)/node
+	cp tests/bench/peers/restate_server/package*.json $(PEERS)/node
+	npm ci --prefix $(PEERS)/node --ignore-scripts --no-audit --no-fund --silent
+	touch $@
+
+$(PEERS)/.streams: tests/bench/peers/streams.lock tests/bench/peers/programs/Cases.java $(VENV)/.linked | $(PEERS)/.python
+	@echo "== Kafka Streams"
+	$(BIN)/python -m tests.bench.peers.streams
 	touch $@

@@ -6,6 +6,16 @@ from collections.abc import Mapping
 import psutil
 
 Used = Mapping[str, float]
+KINDS = (
+    ("kafka.Kafka", "kafka"),
+    ("restate-server", "restate"),
+    ("bench.peers", "steps"),
+    ("bench/peers", "steps"),
+    ("multiprocessing", "steps"),
+    ("postgres", "postgres"),
+    ("sms", "sms_double"),
+)
+"""What a command has in it, and the name of such processes; the first that fits."""
 
 
 def used(names: Mapping[int, str], own: str = "driver") -> Used:
@@ -29,6 +39,4 @@ def each(before: Used, after: Used, count: int, per_second: float) -> dict[str, 
 
 
 def _kind(command: str) -> str:
-    if "kafka.Kafka" in command:
-        return "kafka"
-    return "postgres" if "postgres" in command else "sms_double" if "sms" in command else "other"
+    return next((name for mark, name in KINDS if mark in command), "other")

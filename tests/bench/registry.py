@@ -2,7 +2,7 @@
 
 from tests.bench.servers import PRELOADED
 from tests.bench.workload import Workload, Workloads
-from tests.bench.workloads import beside_plain, closed_loop, cost, one_hop, routing, sms, timer_storm, timer_wheel
+from tests.bench.workloads import beside_peers, closed_loop, cost, one_hop, routing, sms, timer_storm, timer_wheel
 
 WORKLOADS: Workloads = {
     "W1": Workload("a million timers set over a day, then a hundred thousand due now", timer_wheel.run),
@@ -10,8 +10,8 @@ WORKLOADS: Workloads = {
     "W4": Workload("the closed loop: one chat message until its case is closed, all five services", closed_loop.run),
     "W4cpu": Workload("where each microsecond of a case of the closed loop goes", cost.run, PRELOADED),
     "W4p": Workload(
-        "the closed loop beside the same libraries by hand (the limit here), five durable steps a case",
-        beside_plain.run,
+        "the closed loop beside what a user would build or pick instead (the limit here), five durable steps a case",
+        beside_peers.run,
     ),
     "W5": Workload("one hop: an event read, its effect and its answer stored once, the answer on Kafka", one_hop.run),
     "W9": Workload("10,000 waiting cases, 1,000 agents of 20 skills, fifty of whom come or go a second", routing.run),

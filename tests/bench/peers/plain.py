@@ -1,72 +1,51 @@
 """FastStream and asyncpg by hand, as their documentation teaches: one message per handler, publish after commit.
 
-``python -m tests.bench.peers.plain STEP`` is the process of one step. Nothing is lost: a record is acknowledged after
+Its program is ``programs/plain_step.py``, one process for each step. Nothing is lost: a record is acknowledged after
 its step was stored and the next record sent. Nothing is counted twice: the table of what was seen tells. Yet a crash
 between commit and publish says the same twice, and a reader without such a table would do it twice; and there are no
 clocks, no promises, no journal and no parking lot. It is what the same libraries give without caseloop.
 """
 
-import asyncio
-import os
 import sys
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
 
 import asyncpg
-import uvloop
-from faststream import AckPolicy, FastStream
-from faststream.kafka import KafkaBroker
-from pydantic import BaseModel
 
-STEPS = ("open", "classify", "assign", "notify", "close")
-TOPICS: Mapping[str, str] = dict(zip(STEPS, ("contacts", "opened", "classified", "assigned", "notified"), strict=True))
-"""What a step reads; the last writes ``closed``."""
-CLOSED = "closed"
-PREFIX = "plain."
-PARTITIONS = 4
-POOL = 10
-SCHEMA = """
-CREATE SCHEMA plain;
-CREATE TABLE plain.cases (case_id text PRIMARY KEY, state text NOT NULL, version integer NOT NULL, body jsonb NOT NULL);
-CREATE TABLE plain.seen (step text, case_id text, PRIMARY KEY (step, case_id));
-"""
-SEEN = "INSERT INTO plain.seen (step, case_id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
-STORE = """
-INSERT INTO plain.cases (case_id, state, version, body) VALUES ($1, $2, 1, $3)
-ON CONFLICT (case_id) DO UPDATE SET state = $2, version = plain.cases.version + 1, body = $3
-"""
+from tests.bench.peers.event import STEPS
+from tests.bench.peers.programs import plain_step
+from tests.bench.peers.stand import Stand, Stored, program
+
+NAME = "plain"
+SETTINGS = (
+    "FastStream and asyncpg by hand: a process for each step, a pool of 10 connections each, at least once, every step "
+    "one transaction; counted are the versions in its table of cases"
+)
+CASES = 2000
+TOPICS: Sequence[str] = tuple(plain_step.TOPICS.values())[1:]
 
 
-class Event(BaseModel):
-    """One record of a case."""
-
-    case_id: str
-    state: str
-    at: datetime
-    text: str
-    facts: dict[str, str]
+def missing() -> str:
+    """Return nothing: the product needs the same libraries."""
+    return ""
 
 
-async def run(step: str, bootstrap: str, postgres: str) -> None:
-    """Serve one step until told to end."""
-    broker = KafkaBroker(bootstrap, acks="all")
-    following = STEPS.index(step) + 1
-    target = PREFIX + (TOPICS[STEPS[following]] if following < len(STEPS) else CLOSED)
-    async with asyncpg.create_pool(postgres, min_size=POOL, max_size=POOL) as pool:
-
-        @broker.subscriber(
-            PREFIX + TOPICS[step], group_id=f"plain-{step}", auto_offset_reset="earliest", ack_policy=AckPolicy.ACK
-        )
-        async def handle(event: Event) -> None:
-            done = event.model_copy(update={"state": step, "at": datetime.now(UTC)})
-            async with pool.acquire() as connection, connection.transaction():
-                if await connection.execute(SEEN, step, event.case_id) == "INSERT 0 1":
-                    await connection.execute(STORE, event.case_id, step, done.model_dump_json())
-            await broker.publish(done, target, key=event.case_id.encode())
-
-        await FastStream(broker).run()
+@asynccontextmanager
+async def running(stand: Stand) -> AsyncIterator[None]:
+    """Make its tables and run a process for each step."""
+    connection = await asyncpg.connect(stand.postgres)
+    await connection.execute(plain_step.SCHEMA)
+    await connection.close()
+    with ExitStack() as stack:
+        for step in STEPS:
+            stack.enter_context(program(stand, f"plain-{step}", sys.executable, "-m", plain_step.__name__, step))
+        yield
 
 
-if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(sys.argv[1], os.environ["PEER_KAFKA"], os.environ["PEER_POSTGRES"]))
+async def stored(stand: Stand) -> Stored:
+    """Count in its tables."""
+    connection = await asyncpg.connect(stand.postgres)
+    cases = await connection.fetchval("SELECT count(*) FROM plain.cases WHERE state = 'close' AND version = 5")
+    steps = await connection.fetchval("SELECT coalesce(sum(version), 0) FROM plain.cases")
+    await connection.close()
+    return Stored(cases, steps)

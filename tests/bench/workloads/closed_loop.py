@@ -16,6 +16,7 @@ import asyncpg
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from tests.bench.customers import Customers
 from tests.bench.limit import Limit, measure
 from tests.bench.processor import each, used
 from tests.bench.workload import Ground, Measured, NoResultError
@@ -41,6 +42,8 @@ READERS = {
     "case.commands": 1,
 }
 """How many consumers read a topic: our readers, and the driver on the journal."""
+FACTS = ("case.events", "followups", "notifications")
+"""Whose records are durable facts."""
 DEADLINE_SECONDS = 300.0
 ONE_BROKER = {"CASELOOP_TOPIC_REPLICATION": "1"}
 CASES = 3000
@@ -74,44 +77,46 @@ async def warmed(system: System, cases: int) -> Driver:
 
 async def _bench(system: System, cases: int, alone: int) -> Measured:
     driver = await warmed(system, 300)
-    singles = await _alone(driver, alone)
+    singles = await one_by_one(driver, alone)
     names = {pid: name for name, pid in system.ready["pids"].items()}
-    before, ends = used(names), await _ends(system)
+    before, known = used(names), await ends(system)
     seconds = await saturate(driver, cases)
     after = used(names)
-    counts, values = await _records(system, ends)
+    counts, values = await _records(system, known)
     await driver.stop()
     limit = await measure(system.kafka, system.postgres, values[:20_000])
     checked = await _checked(system, driver)
     return _report(system, cases, seconds, singles, each(before, after, cases, 1000), counts, limit, checked)
 
 
-async def saturate(driver: Driver, cases: int) -> float:
+async def saturate(customers: Customers, cases: int) -> float:
     """Send as fast as they are taken and return the seconds from the first contact to the last close."""
-    goal, began = driver.closed + cases, time.perf_counter()
+    goal, began = customers.closed + cases, time.perf_counter()
     deadline = began + DEADLINE_SECONDS
     for _ in range(cases):
-        await driver.contact()
+        await customers.contact()
     try:
-        await driver.until_closed(goal, deadline - time.perf_counter())
+        await customers.until_closed(goal, deadline - time.perf_counter())
     except TimeoutError:
-        message = f"only {driver.closed} of {goal} cases closed after {DEADLINE_SECONDS:.0f} s"
+        message = f"only {customers.closed} of {goal} cases closed after {DEADLINE_SECONDS:.0f} s"
         raise NoResultError(message) from None
     return time.perf_counter() - began
 
 
-async def _alone(driver: Driver, cases: int) -> list[Journey]:
+async def one_by_one(customers: Customers, cases: int) -> list[Journey]:
+    """Send each case when the one before is over."""
     done: list[Journey] = []
     for _ in range(cases):
-        goal = driver.closed + 1
-        conversation = await driver.contact()
-        await driver.until_closed(goal, DEADLINE_SECONDS)
-        await driver.until_quiet(DEADLINE_SECONDS)
-        done.append(driver.journeys[conversation])
+        goal = customers.closed + 1
+        name = await customers.contact()
+        await customers.until_closed(goal, DEADLINE_SECONDS)
+        await customers.until_quiet(DEADLINE_SECONDS)
+        done.append(customers.journeys[name])
     return done
 
 
-async def _ends(system: System) -> dict[TopicPartition, int]:
+async def ends(system: System) -> dict[TopicPartition, int]:
+    """Return how many records each place of a topic has had."""
     consumer = AIOKafkaConsumer(bootstrap_servers=system.kafka)
     await consumer.start()
     parts = [
@@ -124,7 +129,7 @@ async def _ends(system: System) -> dict[TopicPartition, int]:
 
 async def _records(system: System, since: dict[TopicPartition, int]) -> tuple[Counter[str], list[bytes]]:
     """Return how many records each topic got since then, and their values."""
-    until = await _ends(system)
+    until = await ends(system)
     consumer = AIOKafkaConsumer(bootstrap_servers=system.kafka)
     await consumer.start()
     grown = [part for part in until if until[part] > since[part]]
@@ -176,7 +181,7 @@ def _report(  # noqa: PLR0917 - one document of all that was measured
     rows = 2 * (per_case.get("contacts", 0) + per_case.get("case.events", 0)) + per_case.get("case.commands", 0)
     best = limit.per_second(produced, consumed, consumed / 2, rows, os.cpu_count() or 1)
     rate = cases / seconds
-    facts = sum(per_case.get(topic, 0) for topic in ("case.events", "followups", "notifications"))
+    facts = sum(per_case.get(topic, 0) for topic in FACTS)
     measured = Measured(environment={"start_seconds": round(system.started_seconds, 2)})
     measured.put(
         "W4_cases_per_second",
