@@ -12,11 +12,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from deploy.local.jars import KAFKA_VERSION, locked_jars, write_lock
 from deploy.local.java import find_java
-from tests.bench.peers.event import STEPS
+from tests.bench.peers.event import PARTITIONS, STEPS
 from tests.bench.peers.stand import HOME, INSTALL, Stand, Stored, program
 
 NAME = "streams"
@@ -51,28 +51,27 @@ async def running(stand: Stand) -> AsyncIterator[None]:
 
 async def stored(stand: Stand) -> Stored:
     """Read the whole changelog, as far as it is committed."""
-    topic = f"{stand.prefix}streams-cases-changelog"
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=stand.kafka, isolation_level="read_committed", auto_offset_reset="earliest"
-    )
-    await consumer.start()
-    places = [TopicPartition(topic, place) for place in await _partitions(consumer, topic)]
-    ends = await consumer.end_offsets(places)
-    consumer.assign(places)
+    places = [TopicPartition(f"{stand.prefix}streams-cases-changelog", place) for place in range(PARTITIONS)]
     states: dict[bytes, str] = {}
     steps: Counter[bytes] = Counter()
-    while any([await consumer.position(place) < ends[place] for place in places]):
-        for records in (await consumer.getmany(timeout_ms=100)).values():
-            states |= {record.key: orjson.loads(record.value)["state"] for record in records}
-            steps.update(record.key for record in records)
-    await consumer.stop()
+    async for records in _committed(stand.kafka, places):
+        states |= {record.key: orjson.loads(record.value)["state"] for record in records}
+        steps.update(record.key for record in records)
     done = sum(states[case] == STEPS[-1] and steps[case] == len(STEPS) for case in states)
     return Stored(done, steps.total())
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    await consumer.topics()
-    return consumer.partitions_for_topic(topic) or set()
+async def _committed(kafka: str, places: Sequence[TopicPartition]) -> AsyncIterator[Sequence[ConsumerRecord]]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, isolation_level="read_committed", auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets(places)
+        consumer.assign(places)
+        while any([await consumer.position(place) < ends[place] for place in places]):
+            for records in (await consumer.getmany(timeout_ms=100)).values():
+                yield records
+    finally:
+        await consumer.stop()
 
 
 def _jars() -> list[Path]:
