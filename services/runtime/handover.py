@@ -1,8 +1,11 @@
 """How does a poll get from FastStream's task to ours, so that a failure there is ours to raise?"""
 
 import asyncio
+from itertools import groupby
 
 from aiokafka import ConsumerRecord
+
+from services.runtime.records import Record, Slice
 
 Poll = tuple[ConsumerRecord, ...]
 
@@ -47,3 +50,19 @@ class Handover:
         self._closed = True
         self._poll = None
         self._settled.set()
+
+
+def sliced(poll: Poll, prefix: str) -> list[Slice]:
+    """Return a slice per partition, topics without their prefix; aiokafka gives the records of each in order."""
+    begin = len(prefix)
+    return [
+        Slice(
+            topic[begin:],
+            partition,
+            [
+                Record(topic[begin:], partition, each.offset, each.timestamp, each.key, each.value, each.headers)
+                for each in records
+            ],
+        )
+        for (topic, partition), records in groupby(poll, key=lambda each: (each.topic, each.partition))
+    ]

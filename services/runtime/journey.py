@@ -1,9 +1,10 @@
 """How do the parts of one process come up, stand together, and go down?
 
-Up: own port, PostgreSQL, migrations, Kafka, topics; each step either holds or says in one line why not. Then the loops
-run until SIGTERM or until one of them fails.
+Up: own port, PostgreSQL, migrations; each step either holds or says in one line why not. Then the loops run until
+SIGTERM or until one of them fails. Only reading waits for Kafka: without it timers fire and the outbox grows.
 """
 
+import asyncio
 import gc
 import os
 import socket
@@ -42,7 +43,6 @@ async def travel(service: "Service", settings: Settings, policy: Policy) -> None
         listening = stack.enter_context(http.bound_socket(settings.http_host, settings.http_port))
         pool = await stack.enter_async_context(open_pool(settings, service.name))
         await readiness.verify_migrations(pool, service.name)
-        await kafka.verify_topics(settings, TOPICS)
         spans = tracing.configured(service.name, settings.otlp_endpoint, settings.trace_ratio)
         stack.callback(spans.close)
         edge, behind = KafkaPublisher(settings), KafkaPublisher(settings)
@@ -83,7 +83,18 @@ def _relay(context: ServiceContext, publisher: KafkaPublisher) -> Relay:
 
 def _front(service: "Service", context: ServiceContext) -> Mapping[str, Loop]:
     own = {getattr(factory, "__name__", "loop"): _bound(factory, context) for factory in service.loops}
-    return {**front_loops(service, context), **own}
+    loops = dict(front_loops(service, context))
+    return {**loops, "consumer": _once_there(context.settings, loops["consumer"]), **own}
+
+
+def _once_there(settings: Settings, consumer: Loop) -> Loop:
+    """Let the consumer begin when the brokers answer, if they have all topics; else the process ends and says so."""
+
+    async def run(stopping: asyncio.Event) -> None:
+        await kafka.verify_topics(settings, TOPICS)
+        await consumer(stopping)
+
+    return run
 
 
 def _bound(factory: LoopFactory, context: ServiceContext) -> Loop:

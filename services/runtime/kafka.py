@@ -15,13 +15,15 @@ from aiokafka.errors import KafkaError, for_code
 from faststream.security import BaseSecurity, SASLScram512
 
 from contracts.topics import RECORD_BYTES_MAX, REPLICATION, TOPICS, Topic
-from services.runtime.errors import StartError
+from services.runtime.errors import StartError, TransientError
 from services.runtime.settings import Settings
 
 BATCH_BYTES_MAX = RECORD_BYTES_MAX + 65_536
 """Largest batch a broker takes: a record of the largest size with key, headers and framing still fits."""
 REQUEST_MILLISECONDS = 5_000
 """A broker that does not answer this long is asked again; the default of 40 s would outlive every lease."""
+ANSWER_SECONDS = 3.0
+"""How long a service that starts waits for one answer; it asks again, unless it is told to stop meanwhile."""
 ALREADY_THERE = 36
 """Kafka's error code TOPIC_ALREADY_EXISTS."""
 
@@ -95,17 +97,17 @@ async def _connected(settings: Settings) -> AIOKafkaAdminClient:
         except (KafkaError, OSError) as problem:
             await client.close()
             if loop.time() + 0.25 >= deadline:
-                raise _unreachable(settings, problem) from None
+                raise StartError(_unreachable(settings, problem)) from None
         else:
             return client
         await asyncio.sleep(0.25)
 
 
-def _unreachable(settings: Settings, problem: Exception) -> StartError:
+def _unreachable(settings: Settings, problem: Exception) -> str:
     reason = "no answer" if isinstance(problem, TimeoutError) else f"cannot connect ({type(problem).__name__})"
-    return StartError(
+    return (
         f"CASELOOP_KAFKA_BOOTSTRAP: Kafka at {settings.kafka_bootstrap}: {reason}; "
-        "start it or set the key to its address",
+        "start it or set the key to its address"
     )
 
 
@@ -150,14 +152,16 @@ def _refused(name: str, code: int, reason: list[Any], replication: int) -> str:
     return f"topic {name}: {why}; replication is {replication}, set CASELOOP_TOPIC_REPLICATION to 1 on a single broker"
 
 
-async def missing_topics(settings: Settings, names: Iterable[str]) -> list[str]:
-    """Return the full names of those topics that the brokers do not have."""
-    async with admin(settings) as client:
-        there = set(await client.list_topics())
-    return [name for name in (settings.topic_prefix + name for name in names) if name not in there]
-
-
 async def verify_topics(settings: Settings, names: Iterable[str]) -> None:
-    """Raise ``StartError`` unless the brokers have all these topics."""
-    if missing := await missing_topics(settings, names):
+    """Raise ``StartError`` unless the brokers have all these topics, ``TransientError`` when none of them answers."""
+    client = AIOKafkaAdminClient(**client_options(settings))
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await client.start()
+            there = set(await client.list_topics())
+    except (KafkaError, OSError) as problem:
+        raise TransientError(_unreachable(settings, problem)) from None
+    finally:
+        await client.close()
+    if missing := [name for name in (settings.topic_prefix + name for name in names) if name not in there]:
         raise StartError(f"topics missing on {settings.kafka_bootstrap}: {', '.join(missing)}; run `caseloop topics`")

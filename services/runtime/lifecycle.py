@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from services.runtime import metrics
 from services.runtime.database import AWAY, PASSING, is_transient
-from services.runtime.errors import FAILED, StoppedError
+from services.runtime.errors import FAILED, StoppedError, TransientError
 from services.runtime.logs import Log
 
 Loop = Callable[[asyncio.Event], Coroutine[None, None, None]]
@@ -105,7 +105,8 @@ class Lifecycle:
             if not is_transient(problem):
                 raise
             metrics.LOOP_INTERRUPTIONS.labels(loop=name).inc()
-            self.log.warning("loop_interrupted", loop=name, problem=type(problem).__name__)
+            said = str(problem) if isinstance(problem, TransientError) else type(problem).__name__
+            self.log.warning("loop_interrupted", loop=name, problem=said)
             return False
         return True
 
@@ -121,6 +122,19 @@ async def wait(event: asyncio.Event, seconds: float) -> bool:
         async with asyncio.timeout(seconds):
             await event.wait()
     return event.is_set()
+
+
+async def done_before(event: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
+    """Do the work, give it up when the event is set first, and tell whether it was done; its failure comes out."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            doing, waiting = group.create_task(work), group.create_task(event.wait())
+            await asyncio.wait({doing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            doing.cancel()
+            waiting.cancel()
+    except BaseExceptionGroup as failures:
+        raise first_failure(failures) from None
+    return not doing.cancelled()
 
 
 def first_failure(failures: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import ConsumerRebalanceListener, TopicPartition
@@ -22,11 +21,11 @@ from services.runtime.consumer import Consumer
 from services.runtime.crashing import crash_point
 from services.runtime.database import PASSING
 from services.runtime.errors import TransientError
-from services.runtime.handover import Handover, Poll
-from services.runtime.lifecycle import wait
+from services.runtime.handover import Handover, Poll, sliced
+from services.runtime.lifecycle import done_before, wait
 from services.runtime.logs import Log
 from services.runtime.offsets import FencedError
-from services.runtime.records import Partition, Record, Slice
+from services.runtime.records import Partition, Slice
 from services.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -103,8 +102,22 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         """
         lenient.install()
         self._handover.open()
-        await self._broker.start()
+        try:
+            if await done_before(stopping, self._join()):
+                await self._read(stopping)
+        finally:
+            self._handover.close()
+            await self._broker.stop()
+
+    async def _join(self) -> None:
+        """Become a member of the group; ``TransientError`` when Kafka is away, or goes away meanwhile."""
+        try:
+            await self._broker.start()
+        except KafkaError as problem:
+            raise TransientError(f"Kafka cannot be joined: {type(problem).__name__}") from problem
         waiting.install(self._kafka())
+
+    async def _read(self, stopping: asyncio.Event) -> None:
         try:
             while not stopping.is_set():
                 await wait(self._handover.arrived, LOOK_SECONDS)
@@ -113,7 +126,6 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         finally:
             self._handover.close()
             await self._commit()
-            await self._broker.stop()
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Forget what is no longer ours; a transaction in hand is fenced if another owner is quicker."""
@@ -135,7 +147,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     async def _turn(self, stopping: asyncio.Event) -> None:
         """Adopt what is new, settle what has been handed over."""
         poll = self._handover.take()
-        slices = self._sliced(poll)
+        slices = sliced(poll, self._prefix)
         if slices:
             crash_point("after_consume")
         try:
@@ -272,21 +284,6 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
     def _place(self, each: TopicPartition) -> Partition:
         return each.topic.removeprefix(self._prefix), each.partition
-
-    def _sliced(self, poll: Poll) -> list[Slice]:
-        """Return a slice per partition; aiokafka gives each partition's records together and in order."""
-        prefix = len(self._prefix)
-        return [
-            Slice(
-                topic[prefix:],
-                partition,
-                [
-                    Record(topic[prefix:], partition, each.offset, each.timestamp, each.key, each.value, each.headers)
-                    for each in records
-                ],
-            )
-            for (topic, partition), records in groupby(poll, key=lambda each: (each.topic, each.partition))
-        ]
 
 
 async def _parse(poll: Poll) -> KafkaMessage:

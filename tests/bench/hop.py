@@ -11,7 +11,7 @@ from contracts.policy import Policy
 from contracts.values import PolicyRef
 from services.runtime.service import Service, run
 from services.runtime.work import Handler, Outgoing, Work
-from tests.support.tiny_service import answer, command_of
+from tests.support.tiny_service import answer, case_of
 
 NAME = "hop"
 STATE = """
@@ -31,11 +31,11 @@ def handler_of(policy: Policy) -> Handler:
     judged_by = PolicyRef(name=policy.name, version=policy.version)
 
     async def handle(work: Work) -> Sequence[Outgoing]:
-        commands = [(received, command_of(received)) for received in work.received]
-        events = Counter(command.case_id for _, command in commands)
-        newest = {command.case_id: received.value for received, command in commands}
+        about = [(received, case_of(received)) for received in work.received]
+        events = Counter(case for _, case in about)
+        newest = {case: received.value for received, case in about}
         await work.connection.execute(MOVE, list(newest), [events[case] for case in newest], list(newest.values()))
-        return [answer(received, command, judged_by) for received, command in commands]
+        return [answer(received, case, judged_by) for received, case in about]
 
     return handle
 

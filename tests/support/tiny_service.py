@@ -1,7 +1,7 @@
 """What is the smallest service that stands on the runtime?
 
-``python -m tests.support.tiny_service NAME``: for each milestone it says that a notification was requested. A milestone
-whose details say so ends it with a bug or lets a loop of its own die.
+``python -m tests.support.tiny_service NAME``: for each milestone, and each timer about a case, it says that a
+notification was requested. With ``dying`` behind the name a loop of its own ends by itself.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from contracts.notify import NotificationRequested
 from contracts.policy import Policy
 from contracts.values import PolicyRef
 from services.runtime.service import Service, ServiceContext, run
-from services.runtime.work import Handler, Outgoing, Received, Work
+from services.runtime.work import Handler, Outgoing, Received, TimerFired, Work
 
 
 def handler_of(policy: Policy) -> Handler:
@@ -24,16 +24,20 @@ def handler_of(policy: Policy) -> Handler:
 
     async def handle(work: Work) -> Sequence[Outgoing]:
         await asyncio.sleep(0)
-        return [answer(received, command_of(received), judged_by) for received in work.received]
+        return [answer(received, case_of(received), judged_by) for received in work.received]
 
     return handle
 
 
-def command_of(received: Received) -> ReachMilestone:
-    """Return the command that was received."""
-    if not isinstance(received.message, ReachMilestone):
-        raise TypeError(received.type)
-    return received.message
+def case_of(received: Received) -> UUID:
+    """Return the case that a command or a timer is about."""
+    match received.message:
+        case ReachMilestone():
+            return received.message.case_id
+        case TimerFired():
+            return UUID(received.message.key)
+        case _:
+            raise TypeError(received.type)
 
 
 def answer_id(message_id: UUID) -> UUID:
@@ -41,12 +45,12 @@ def answer_id(message_id: UUID) -> UUID:
     return derived_id("delivery", message_id)
 
 
-def answer(received: Received, command: ReachMilestone, judged_by: PolicyRef) -> Outgoing:
-    """Return what is said about a command."""
+def answer(received: Received, case_id: UUID, judged_by: PolicyRef) -> Outgoing:
+    """Return what is said about a case."""
     delivery_id = answer_id(received.message_id)
     said = NotificationRequested(
         delivery_id=delivery_id,
-        case_id=command.case_id,
+        case_id=case_id,
         purpose="milestone",
         channel="sms",
         occurred_at=received.time,

@@ -256,14 +256,6 @@ async def test_postgres_away_is_one_line_with_address_and_key(settings: Settings
     assert line.count("\n") == 1
 
 
-async def test_kafka_away_is_one_line_with_address_and_key(settings: Settings, name: str) -> None:
-    status, line = await refused(name, environment(settings, CASELOOP_KAFKA_BOOTSTRAP="127.0.0.1:1"))
-
-    assert status == 1
-    assert line.startswith(f"caseloop {name}: CASELOOP_KAFKA_BOOTSTRAP: Kafka at 127.0.0.1:1: ")
-    assert line.count("\n") == 1
-
-
 async def test_a_missing_migration_says_what_to_run(settings: Settings) -> None:
     name = f"tiny_{secrets.token_hex(4)}"
 

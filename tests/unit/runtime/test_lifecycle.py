@@ -115,3 +115,33 @@ def test_a_log_line_is_one_json_object_that_says_who_speaks() -> None:
     (line,) = stream.getvalue().splitlines()
     told = json.loads(line)
     assert (told["service"], told["event"], told["level"]) == ("router", "publish_failed", "warning")
+
+
+async def test_work_is_done_or_given_up_when_the_event_comes_first() -> None:
+    event = asyncio.Event()
+    assert await lifecycle.done_before(event, asyncio.sleep(0))
+
+    asyncio.get_running_loop().call_soon(event.set)
+    assert not await lifecycle.done_before(event, patient(asyncio.Event()))
+
+
+async def test_work_that_fails_fails_as_it_is() -> None:
+    async def failing() -> None:
+        raise TransientError("away")
+
+    with pytest.raises(TransientError, match="away"):
+        await lifecycle.done_before(asyncio.Event(), failing())
+
+
+async def test_the_log_says_what_is_waited_for() -> None:
+    lines = io.StringIO()
+    life = Lifecycle(Log("test", stream=lines), 5.0)
+
+    async def waiting(_stopping: asyncio.Event) -> None:
+        life.stopping.set()
+        raise TransientError("nobody at 127.0.0.1:1")
+
+    await life.run({"waiting": waiting}, {})
+
+    said = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert [line["problem"] for line in said if line["event"] == "loop_interrupted"] == ["nobody at 127.0.0.1:1"]
