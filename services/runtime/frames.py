@@ -5,7 +5,8 @@ each header (which known name, how long its value), then the bytes themselves: t
 names of our own headers cost no space; a header with another name carries it in front of its value.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import struct
+from collections.abc import Iterable, Sequence
 from struct import Struct
 from typing import NamedTuple
 
@@ -53,11 +54,23 @@ def pack(frames: Iterable[Frame]) -> bytes:
     return b"".join(parts)
 
 
-def unpack(row: bytes) -> Iterator[Frame]:
-    """Yield the frames of one outbox row in the order in which they were said."""
+def unpack(row: bytes) -> list[Frame]:
+    """Return the frames of one outbox row in the order in which they were said.
+
+    ``ValueError`` when this release cannot read the row: a newer one wrote it, or it is damaged.
+    """
     if row[:1] != VERSION:
-        message = f"an outbox row of version {row[:1]!r} cannot be read by this release"
+        message = f"its version is {row[:1]!r}, and this release reads {VERSION!r}"
         raise ValueError(message)
+    try:
+        return _frames(row)
+    except (IndexError, struct.error) as damage:  # also the name of a header that a newer release has added
+        message = f"it cannot be read by this release ({damage})"
+        raise ValueError(message) from None
+
+
+def _frames(row: bytes) -> list[Frame]:
+    found: list[Frame] = []
     position = 1
     while position < len(row):
         topic_size, key_size, value_size, count = _FIXED.unpack_from(row, position)
@@ -71,9 +84,13 @@ def unpack(row: bytes) -> Iterator[Frame]:
             index, size = lengths[at], lengths[at + 1]
             headers.append(_header(index, row[position : position + size]))
             position += size
-        yield Frame(
-            row[start:key_at].decode("ascii"), row[key_at:value_at], row[value_at : value_at + value_size], headers
+        topic, key, value = (
+            row[start:key_at].decode("ascii"),
+            row[key_at:value_at],
+            row[value_at : value_at + value_size],
         )
+        found.append(Frame(topic, key, value, headers))
+    return found
 
 
 def _header(index: int, carried: bytes) -> tuple[str, bytes]:

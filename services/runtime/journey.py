@@ -59,7 +59,8 @@ async def travel(service: "Service", settings: Settings, policy: Policy) -> None
             stopping=lifecycle.stopping,
             tracing=spans,
         )
-        back = {"relay": _relay(context, behind).run, "http": _pages(service, context, behind, listening)}
+        relay = _relay(context, behind)
+        back = {"relay": relay.run, "http": _pages(service, context, relay, behind, listening)}
         front = _front(service, context)
         lifecycle.listen_to_signals()
         _began(context, listening)
@@ -102,9 +103,11 @@ def _bound(factory: LoopFactory, context: ServiceContext) -> Loop:
     return lambda _stopping: factory(context)
 
 
-def _pages(service: "Service", context: ServiceContext, publisher: KafkaPublisher, listening: socket.socket) -> Loop:
+def _pages(
+    service: "Service", context: ServiceContext, relay: Relay, publisher: KafkaPublisher, listening: socket.socket
+) -> Loop:
     routes = service.routes(context) if service.routes else ()
-    app = http.application(readiness.checks_of(context, publisher), readiness.warnings_of(context), routes)
+    app = http.application(readiness.checks_of(context, publisher), readiness.warnings_of(context, relay), routes)
     return lambda stopping: http.serve(app, listening, stopping)
 
 

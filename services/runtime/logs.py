@@ -24,6 +24,7 @@ Event = Literal[
     "retired",
     "publish_failed",
     "publish_recovered",
+    "outbox_unreadable",
     "leases",
     "loop_interrupted",
     "transaction_retried",

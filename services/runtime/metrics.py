@@ -32,6 +32,12 @@ MISSED = Counter("caseloop_missed", "Records deleted before they were read", ["t
 OUTBOX_ROWS = Gauge("caseloop_outbox_rows", "Outbox rows waiting, counted up to 10000", registry=REGISTRY)
 OUTBOX_AGE_SECONDS = Gauge("caseloop_outbox_age_seconds", "Age of the oldest outbox row", registry=REGISTRY)
 OUTBOX_BUCKETS = Gauge("caseloop_outbox_buckets", "Outbox buckets that this process relays", registry=REGISTRY)
+OUTBOX_HELD = Gauge("caseloop_outbox_held", "Partitions that take nothing and are left alone", registry=REGISTRY)
+OUTBOX_STANDING = Gauge(
+    "caseloop_outbox_standing",
+    "Outbox buckets that stand still before a row of a newer release",
+    registry=REGISTRY,
+)
 PUBLISHED = Counter("caseloop_published", "Messages acknowledged by the brokers", registry=REGISTRY)
 PUBLISH_FAILURES = Counter("caseloop_publish_failures", "Publishes that failed and are repeated", registry=REGISTRY)
 PUBLISH_SECONDS = Histogram(

@@ -8,21 +8,23 @@ overtakes a batch that was refused.
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
-from struct import Struct
 from typing import Protocol
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, ProducerClosed
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError, LeaderNotAvailableError, ProducerClosed
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from services.runtime import kafka
 from services.runtime.frames import Frame
+from services.runtime.partitioning import NOWHERE, Place, partition_of
 from services.runtime.settings import Settings
 
+LEADER_SECONDS = 0.5
+"""How long a partition without a leader is waited for: as long as an election takes, while all others wait with it."""
+_LEADER_PAUSE_SECONDS = 0.05
 _STOP_SECONDS = 1.0
 
 
@@ -32,13 +34,22 @@ class Published:
 
     arrived: Collection[int]
     problem: str | None = None
+    left: Mapping[int, Sequence[tuple[Place, Frame]]] = field(default_factory=dict)
+    """Of the other rows: what has not arrived, in its order, and where it goes; nothing when that is not known."""
+    refused: frozenset[Place] = frozenset()
+    """The partitions that did not take all that was to go there."""
 
 
 class Publisher(Protocol):
     """Whoever takes rows of frames to the brokers."""
 
-    async def publish(self, rows: Mapping[int, Iterable[Frame]], within_seconds: float) -> Published:
-        """Send the frames of these rows in their order and say which arrived; trouble with brokers is in the answer."""
+    async def publish(
+        self, rows: Mapping[int, Iterable[Frame]], within_seconds: float, held: Collection[Place] = ()
+    ) -> Published:
+        """Send the frames of these rows in their order and say which arrived; trouble with brokers is in the answer.
+
+        What goes to a partition that is held is not sent and so has not arrived, without being trouble.
+        """
         ...
 
 
@@ -54,13 +65,53 @@ class _Parcel:
 class _Shipment:
     """What one publish has to deliver: batches per partition, and how many of them each row still waits for."""
 
-    chains: dict[tuple[str, int], list[_Parcel]] = field(default_factory=dict)
+    prefix: str
+    partitions: dict[str, int] = field(default_factory=dict)
+    """How many each topic has; none when the brokers do not know it, or nobody is to ask them."""
+    chains: dict[Place, list[_Parcel]] = field(default_factory=dict)
     outstanding: Counter[int] = field(default_factory=Counter)
+    delivered: Counter[Place] = field(default_factory=Counter)
+    """How many batches of a partition have arrived."""
     problem: str | None = None
 
     def arrived(self, rows: Collection[int]) -> list[int]:
         """Return the rows of which no batch is outstanding."""
         return [row for row in rows if self.outstanding[row] == 0]
+
+    def left(self, rows: Mapping[int, Iterable[Frame]]) -> Mapping[int, Sequence[tuple[Place, Frame]]]:
+        """Return what stands in batches that have not arrived."""
+        arrived = {place: sum(map(_size, chain[: self.delivered[place]])) for place, chain in self.chains.items()}
+        return left_of(rows, arrived, self._place)
+
+    def _place(self, frame: Frame) -> Place:
+        topic = self.prefix + frame.topic
+        return topic, partition_of(frame.key, self.partitions[topic])
+
+    def refused(self, held: Collection[Place]) -> frozenset[Place]:
+        """Return the partitions that were to take something and did not take all of it."""
+        return frozenset(
+            place for place, chain in self.chains.items() if self.delivered[place] < len(chain) and place not in held
+        )
+
+
+def left_of(
+    rows: Mapping[int, Iterable[Frame]], arrived: Mapping[Place, int], place_of: Callable[[Frame], Place]
+) -> Mapping[int, Sequence[tuple[Place, Frame]]]:
+    """Return what is left of these rows when so many frames of each partition have arrived, always the first."""
+    behind = Counter(arrived)
+    left: dict[int, list[tuple[Place, Frame]]] = {}
+    for row, frames in rows.items():
+        for frame in frames:
+            place = place_of(frame)
+            behind[place] -= 1
+            if behind[place] < 0:
+                left.setdefault(row, []).append((place, frame))
+    return left
+
+
+def _size(parcel: _Parcel) -> int:
+    """Return how many frames a batch holds. Only a publish that failed asks; to count all of them would cost each."""
+    return int(parcel.builder._relative_offset)  # noqa: SLF001 - aiokafka (0.14) has no public way to ask
 
 
 class KafkaPublisher:
@@ -72,7 +123,9 @@ class KafkaPublisher:
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
 
-    async def publish(self, rows: Mapping[int, Iterable[Frame]], within_seconds: float) -> Published:
+    async def publish(
+        self, rows: Mapping[int, Iterable[Frame]], within_seconds: float, held: Collection[Place] = ()
+    ) -> Published:
         """Send the frames of these rows in their order and say which rows arrived."""
         shipment: _Shipment | None = None
         problem: str | None = None
@@ -80,8 +133,8 @@ class KafkaPublisher:
         try:
             async with asyncio.timeout(within_seconds):
                 current = await self._started()
-                shipment = await self._packed(current, rows)
-                await _deliver(current, shipment)
+                shipment = await self._packed(current, rows, held)
+                await _deliver(current, shipment, held)
         except TimeoutError:
             problem = f"no ack within {within_seconds:.1f} s"
         except (KafkaError, OSError) as refusal:
@@ -89,7 +142,11 @@ class KafkaPublisher:
         problem = problem or (shipment.problem if shipment else None)
         if problem is not None:
             await self._discard(current)
-        return Published(shipment.arrived(rows) if shipment else (), problem)
+        if shipment is None:
+            return Published((), problem)
+        arrived = shipment.arrived(rows)
+        left = shipment.left(rows) if len(arrived) < len(rows) else {}
+        return Published(arrived, problem, left, shipment.refused(held))
 
     async def reachable(self) -> bool:
         """Ask the brokers for metadata and tell whether they answered."""
@@ -121,15 +178,17 @@ class KafkaPublisher:
             self._producer = None
         await _abandon(producer)
 
-    async def _packed(self, producer: AIOKafkaProducer, rows: Mapping[int, Iterable[Frame]]) -> _Shipment:
+    async def _packed(
+        self, producer: AIOKafkaProducer, rows: Mapping[int, Iterable[Frame]], held: Collection[Place]
+    ) -> _Shipment:
         """Sort the frames into batches per partition; a batch that is full is followed by another."""
-        shipment = _Shipment()
-        counts: dict[str, int] = {}
+        shipment = _Shipment(self._settings.topic_prefix)
+        counts = shipment.partitions
         for row, frames in rows.items():
             for frame in frames:
-                topic = self._settings.topic_prefix + frame.topic
+                topic = shipment.prefix + frame.topic
                 if topic not in counts:
-                    counts[topic] = len(await producer.partitions_for(topic))
+                    counts[topic] = 0 if (topic, NOWHERE) in held else await _partitions(producer, topic)
                 chain = shipment.chains.setdefault((topic, partition_of(frame.key, counts[topic])), [])
                 if not chain or not _append(chain[-1].builder, frame):
                     chain.append(_Parcel(producer.create_batch()))
@@ -140,31 +199,24 @@ class KafkaPublisher:
         return shipment
 
 
-@lru_cache(maxsize=65_536)
-def partition_of(key: bytes, partitions: int) -> int:
-    """Return the partition that Kafka's default partitioner gives this key."""
-    return (_murmur2(key) & 0x7FFFFFFF) % partitions
+async def _partitions(producer: AIOKafkaProducer, topic: str) -> int:
+    """Return how many partitions a topic has; none when the brokers do not know it."""
+    cluster = producer.client.cluster
+    await producer.client.add_topic(topic)
+    await _known(producer, lambda: cluster.partitions_for_topic(topic) is not None)
+    return len(cluster.partitions_for_topic(topic) or ())
 
 
-def _murmur2(data: bytes) -> int:
-    """Return what ``aiokafka.partitioner.murmur2`` returns, in a third of its time: a sixteenth of one hop.
-
-    Four bytes are taken at once, and what cannot overflow in Python is cut to 32 bits only where it is shifted.
-    """
-    words = len(data) >> 2
-    found = 0x9747B28C ^ len(data)
-    for word in _words(words).unpack_from(data):
-        mixed = word * 0x5BD1E995 & 0xFFFFFFFF
-        found = (found * 0x5BD1E995 ^ (mixed ^ mixed >> 24) * 0x5BD1E995) & 0xFFFFFFFF
-    if rest := data[words << 2 :]:
-        found = (found ^ int.from_bytes(rest, "little")) * 0x5BD1E995 & 0xFFFFFFFF
-    found = (found ^ found >> 13) * 0x5BD1E995 & 0xFFFFFFFF
-    return found ^ found >> 15
-
-
-@lru_cache(maxsize=64)
-def _words(count: int) -> Struct:
-    return Struct(f"<{count}I")
+async def _known(producer: AIOKafkaProducer, fact: Callable[[], bool]) -> bool:
+    """Ask the brokers until they know this, at most as long as an election takes, and tell whether they do."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + LEADER_SECONDS
+    while not fact():
+        if loop.time() >= deadline:
+            return False
+        await producer.client.force_metadata_update()
+        await asyncio.sleep(_LEADER_PAUSE_SECONDS)
+    return True
 
 
 def _append(builder: BatchBuilder, frame: Frame) -> bool:
@@ -172,27 +224,37 @@ def _append(builder: BatchBuilder, frame: Frame) -> bool:
     return builder.append(timestamp=None, key=frame.key, value=frame.value, headers=list(frame.headers)) is not None
 
 
-async def _deliver(producer: AIOKafkaProducer, shipment: _Shipment) -> None:
+async def _deliver(producer: AIOKafkaProducer, shipment: _Shipment, held: Collection[Place]) -> None:
     async with asyncio.TaskGroup() as group:
-        for (topic, partition), chain in shipment.chains.items():
-            group.create_task(_deliver_chain(producer, topic, partition, chain, shipment))
+        for place, chain in shipment.chains.items():
+            if place not in held:
+                group.create_task(_deliver_chain(producer, place, chain, shipment))
 
 
 async def _deliver_chain(
     producer: AIOKafkaProducer,
-    topic: str,
-    partition: int,
+    place: Place,
     chain: list[_Parcel],
     shipment: _Shipment,
 ) -> None:
     """Send the batches of one partition one behind the other; the first that is refused holds back the rest."""
+    topic, partition = place
     try:
+        if not await _is_led(producer, TopicPartition(topic, partition)):
+            raise LeaderNotAvailableError
         for parcel in chain:
             parcel.builder.close()
             await (await producer.send_batch(parcel.builder, topic, partition=partition))
             shipment.outstanding.subtract(parcel.rows)
+            shipment.delivered[place] += 1
     except (KafkaError, OSError) as refusal:
         shipment.problem = f"{type(refusal).__name__} on {topic}"
+
+
+async def _is_led(producer: AIOKafkaProducer, partition: TopicPartition) -> bool:
+    """Tell whether a partition has a leader: without one aiokafka (0.14) would wait on, and everybody with it."""
+    cluster = producer.client.cluster
+    return await _known(producer, lambda: cluster.leader_for_partition(partition) not in (None, -1))
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:

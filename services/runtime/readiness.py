@@ -13,6 +13,7 @@ from services.runtime.migrations import missing_migrations
 from services.runtime.missed import missed_warning
 from services.runtime.parking_lot import Waiting
 from services.runtime.publishing import KafkaPublisher
+from services.runtime.relay import Relay
 from services.runtime.settings import Settings
 
 
@@ -36,9 +37,9 @@ def checks_of(context: ServiceContext, publisher: KafkaPublisher) -> Mapping[str
     }
 
 
-def warnings_of(context: ServiceContext) -> Mapping[str, Check]:
+def warnings_of(context: ServiceContext, relay: Relay) -> Mapping[str, Check]:
     """Return what ``/health/ready`` asks besides: a service with a warning is ready, and somebody should look."""
-    return {"parked": partial(_parked, context), "missed": partial(_missed, context)}
+    return {"parked": partial(_parked, context), "missed": partial(_missed, context), "outbox": partial(_outbox, relay)}
 
 
 async def _parked(context: ServiceContext) -> str | None:
@@ -53,6 +54,10 @@ async def _missed(context: ServiceContext) -> str | None:
         return missed_warning(await missed.lately(context.pool, context.clock.now()))
     except AWAY:
         return None
+
+
+async def _outbox(relay: Relay) -> str | None:
+    return relay.warning()
 
 
 def parked_warning(waiting: Mapping[str, Waiting], now: datetime, settings: Settings) -> str | None:

@@ -4,18 +4,25 @@ Oldest rows of the leased buckets are read, sent, and deleted after the ack. The
 the commit, so a row may appear behind a newer one. A crash between ack and delete, or a lease that ran out during a
 send, repeats messages and never reorders the first appearance of any: whoever owns the bucket begins with its oldest
 row.
+
+A partition that takes nothing is left alone for a while, and so are the rows of which only its messages are left: all
+others go on. Nothing is sent to it meanwhile; then again its oldest rows first. A bucket stands still before a row that
+this release cannot read.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from services.runtime import metrics
 from services.runtime.crashing import crash_point
-from services.runtime.frames import Frame, unpack
+from services.runtime.frames import Frame, pack, unpack
+from services.runtime.holding import Holding
 from services.runtime.leases import Leases
 from services.runtime.lifecycle import wait
+from services.runtime.partitioning import NOWHERE, Place
+from services.runtime.publishing import Published
 from services.runtime.tracing import UNTRACED, Tracing
 
 if TYPE_CHECKING:
@@ -34,23 +41,39 @@ PORTION_BYTES_MAX = 8_388_608
 COUNTED_MAX = 10_000
 
 TAKE = """
--- relay.take: forget the rows that have arrived and read the oldest others of the buckets that are mine at this moment
+-- relay.take: forget the rows that have arrived and read the oldest others of the buckets that are mine at this moment,
+-- except of buckets that stand still ($5) and of what waits only for partitions that are left alone ($6)
 WITH arrived AS (DELETE FROM outbox WHERE id = ANY ($3::bigint[])), oldest AS (
     SELECT id, octet_length(frames) AS size FROM outbox
-    WHERE bucket IN (SELECT bucket FROM outbox_leases WHERE owner = $1 AND lease_until > clock_timestamp())
+    WHERE bucket IN (
+            SELECT bucket FROM outbox_leases WHERE owner = $1 AND lease_until > clock_timestamp()
+                AND bucket <> ALL ($5::smallint[])
+        )
         AND id <> ALL ($3::bigint[])
+        AND (waits_for IS NULL OR NOT waits_for <@ $6::text[])
     ORDER BY id LIMIT $2
 ), portion AS (
     SELECT id FROM (SELECT id, sum(size) OVER (ORDER BY id) - size AS before FROM oldest) AS sized WHERE before < $4
 )
-SELECT id, frames FROM outbox JOIN portion USING (id) ORDER BY id
+SELECT id, bucket, frames FROM outbox JOIN portion USING (id) ORDER BY id
 """
+SET_ASIDE = """
+-- relay.set_aside: what is left of rows, and for which partitions it waits; written only where it is new
+UPDATE outbox SET frames = remainder.frames, waits_for = string_to_array(remainder.places, ' ')
+FROM unnest($1::bigint[], $2::bytea[], $3::text[]) AS remainder (id, frames, places)
+WHERE outbox.id = remainder.id AND (
+    outbox.waits_for IS DISTINCT FROM string_to_array(remainder.places, ' ')
+    OR octet_length(outbox.frames) <> octet_length(remainder.frames)
+)
+"""
+STANDING = "SELECT id FROM outbox WHERE id = ANY ($1::bigint[])"
 FORGET = "DELETE FROM outbox WHERE id = ANY ($1::bigint[])"
 WAITING = """
 -- relay.waiting: how much waits, counted up to a bound, and for how long the oldest
 SELECT (SELECT count(*) FROM (SELECT FROM outbox LIMIT $1) AS counted) AS rows,
     coalesce((SELECT extract(epoch FROM clock_timestamp() - created_at) FROM outbox ORDER BY id LIMIT 1), 0) AS age
 """
+UPGRADE = "run the release that wrote it: nothing is lost, and what comes behind it waits"
 LOSE_DELETES = "SET synchronous_commit TO off"
 """The relay's own session: a delete that a crash takes back only repeats messages, so nobody waits for the disk."""
 
@@ -69,6 +92,13 @@ class Relay:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     """Set after a commit in this process, so that nobody waits for the next poll."""
     failing: bool = False
+    standing: dict[int, int] = field(default_factory=dict)
+    """The buckets of mine that stand still, each with the id of the row that this release cannot read."""
+    holding: Holding = field(default_factory=Holding)
+    _held: frozenset[Place] = frozenset()
+    """Which partitions are left alone in this turn: what is not read for their sake must not be overtaken."""
+    _passed_over: set[int] = field(default_factory=set)
+    """Buckets that stand still and are not looked at before the next renewal."""
     _ends_at: float = float("inf")
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -86,7 +116,7 @@ class Relay:
     async def _relay(self, connection: "Connection", stopping: asyncio.Event) -> None:
         now = asyncio.get_running_loop().time
         renewed_at = float("-inf")
-        arrived: Sequence[int] = ()
+        published = Published(())
         pause = BUSY_SECONDS
         while True:
             if now() - renewed_at >= self.leases.seconds / 3:
@@ -94,13 +124,14 @@ class Relay:
                 await self._renew(connection)
             last = stopping.is_set()
             if last and self._is_over(now()):
-                await connection.execute(FORGET, arrived)
+                await connection.execute(FORGET, published.arrived)
                 return
             self.wake.clear()
-            rows = await self.take(connection, arrived)
+            rows = await self.take(connection, published.arrived)
             lease_left = renewed_at + self.leases.seconds - now()
-            arrived = await self._send(rows, min(LAST_SECONDS, lease_left) if last else lease_left)
-            if arrived:
+            published = await self._send(rows, min(LAST_SECONDS, lease_left) if last else lease_left)
+            await self._set_aside(connection, published.left)
+            if published.arrived or published.left:
                 pause = BUSY_SECONDS
             elif last:
                 return
@@ -115,27 +146,76 @@ class Relay:
         self._ends_at = min(self._ends_at, now + LAST_SECONDS)
         return self.failing or now >= self._ends_at
 
-    async def take(self, connection: "Connection", arrived: Sequence[int]) -> dict[int, list[Frame]]:
+    async def take(self, connection: "Connection", arrived: Collection[int]) -> dict[int, list[Frame]]:
         """Forget the rows that have arrived and return the oldest others, in the order in which they are to be sent."""
-        rows = await connection.fetch(TAKE, self.leases.owner, self.rows_max, arrived, PORTION_BYTES_MAX)
-        return {row["id"]: list(unpack(row["frames"])) for row in rows}
+        self._held = self.holding.held(asyncio.get_running_loop().time())
+        left_out = (list(self._passed_over), [_name(place) for place in self._held])
+        rows = await connection.fetch(TAKE, self.leases.owner, self.rows_max, arrived, PORTION_BYTES_MAX, *left_out)
+        found: dict[int, list[Frame]] = {}
+        for row in rows:
+            if row["bucket"] not in self._passed_over:
+                try:
+                    found[row["id"]] = unpack(row["frames"])
+                except ValueError as problem:
+                    self._stand(row["bucket"], row["id"], problem)
+        return found
 
-    async def _send(self, rows: dict[int, list[Frame]], left: float) -> Sequence[int]:
-        """Publish while the lease lasts and return the rows that arrived."""
+    def _stand(self, bucket: int, row: int, problem: ValueError) -> None:
+        """Let a bucket stand still before a row that a newer release wrote: what comes behind must not overtake it."""
+        self._passed_over.add(bucket)
+        if self.standing.get(bucket) != row:
+            self.standing[bucket] = row
+            self.log.error("outbox_unreadable", bucket=bucket, row=row, problem=str(problem), remedy=UPGRADE)
+        metrics.OUTBOX_STANDING.set(len(self.standing))
+
+    async def _send(self, rows: dict[int, list[Frame]], left: float) -> Published:
+        """Publish while the lease lasts and return how it went."""
         if not rows or left <= 0:
-            return ()
+            return Published(())
         with metrics.PUBLISH_SECONDS.time(), self.tracing.batch("send", "outbox", self._traceparents(rows)):
-            published = await self.publisher.publish(rows, min(self.publish_seconds, left))
+            published = await self.publisher.publish(rows, min(self.publish_seconds, left), self._held)
         crash_point("after_produce")
-        metrics.PUBLISHED.inc(sum(len(rows[row]) for row in published.arrived))
+        sent = sum(len(rows[row]) for row in (*published.arrived, *published.left))
+        metrics.PUBLISHED.inc(sent - sum(map(len, published.left.values())))
+        self._learn(published, len(rows))
+        return published
+
+    def _learn(self, published: Published, rows: int) -> None:
+        """Remember who refused, and say so once until all is well again."""
+        was_well = not self.failing and not self.holding.places()
+        self.failing = published.problem is not None
+        if published.arrived or published.left:
+            self.holding.tried(published.refused, self._held, asyncio.get_running_loop().time())
+        metrics.OUTBOX_HELD.set(len(self.holding.places()))
         if published.problem is not None:
             metrics.PUBLISH_FAILURES.inc()
-            if not self.failing:
-                self.log.warning("publish_failed", problem=published.problem, rows=len(rows))
-        elif self.failing:
+            if was_well:
+                places = [_name(place) for place in sorted(published.refused)]
+                self.log.warning("publish_failed", problem=published.problem, rows=rows, partitions=places)
+        elif not was_well and not self.holding.places():
             self.log.info("publish_recovered")
-        self.failing = published.problem is not None
-        return list(published.arrived)
+
+    async def _set_aside(self, connection: "Connection", left: Mapping[int, Sequence[tuple[Place, Frame]]]) -> None:
+        """Keep of these rows only what has not arrived, so that nothing is repeated, and what it waits for.
+
+        That is true of a row whoever reads it: neither a lease nor the memory of this process is needed for it.
+        """
+        if left:
+            frames = [pack(frame for _, frame in some) for some in left.values()]
+            places = [" ".join(sorted({_name(place) for place, _ in some})) for some in left.values()]
+            await connection.execute(SET_ASIDE, list(left), frames, places)
+
+    def warning(self) -> str | None:
+        """Return what somebody should look at: a partition that takes nothing, a bucket that stands still."""
+        said = [
+            f"{_name(place)} takes nothing: see its leader and its topic's settings"
+            for place in sorted(self.holding.places())
+        ]
+        said += [
+            f"row {row} in bucket {bucket} of the outbox cannot be read: {UPGRADE}"
+            for bucket, row in self.standing.items()
+        ]
+        return None if not said else said[0] if len(said) == 1 else f"{said[0]} (and {len(said) - 1} more)"
 
     def _traceparents(self, rows: dict[int, list[Frame]]) -> list[str | None]:
         if not self.tracing.enabled:
@@ -150,8 +230,22 @@ class Relay:
 
     async def _renew(self, connection: "Connection") -> None:
         mine = await self.leases.renew(connection)
+        await self._look_again(connection, mine)
         waiting = await connection.fetchrow(WAITING, COUNTED_MAX)
         metrics.OUTBOX_BUCKETS.set(len(mine))
         if waiting is not None:
             metrics.OUTBOX_ROWS.set(waiting["rows"])
             metrics.OUTBOX_AGE_SECONDS.set(float(waiting["age"]))
+
+    async def _look_again(self, connection: "Connection", mine: Collection[int]) -> None:
+        """Forget what stood still and is another's now, or gone: a newer release may have sent it."""
+        self._passed_over.clear()
+        if self.standing:
+            there = {row["id"] for row in await connection.fetch(STANDING, list(self.standing.values()))}
+            self.standing = {bucket: row for bucket, row in self.standing.items() if bucket in mine and row in there}
+            metrics.OUTBOX_STANDING.set(len(self.standing))
+
+
+def _name(place: Place) -> str:
+    topic, partition = place
+    return topic if partition == NOWHERE else f"{topic}/{partition}"

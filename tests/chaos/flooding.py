@@ -18,7 +18,7 @@ import psutil
 from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from services.runtime.publishing import partition_of
+from services.runtime.partitioning import partition_of
 from tests.chaos.rig import SERVICE_NAMES, Rig
 from tests.support.driver import RECEIVED, Driver, Journey, Saying, headers_of
 

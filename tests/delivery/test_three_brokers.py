@@ -47,6 +47,37 @@ async def test_one_broker_killed_loses_nothing_and_traffic_goes_on(cluster: Clus
         assert seen.first_appearances(case) == list(range(ROUNDS))
 
 
+async def test_a_partition_without_a_leader_holds_up_only_itself(cluster: Cluster, postgres_dsn: str) -> None:
+    """Each partition has one replica: when its broker dies nobody takes over, until it is there again."""
+    settings = settings_for(postgres_dsn, cluster.bootstrap, topic_replication=1, publish_timeout_seconds=3.0)
+    await make_topic(settings, "case.commands")
+    publisher = KafkaPublisher(settings)
+    async with (
+        migrated_pool(settings) as pool,
+        reading(settings, "case.commands", seconds=60) as read_until,
+        relaying(a_relay(pool, publisher, settings)) as relay,
+    ):
+        relay.rows_max = 4
+        await say(pool, range(5))
+        await read_until(_all_of(5))
+        await asyncio.to_thread(cluster.kill, 3)
+        await say(pool, range(5, ROUNDS))
+        seen = await read_until(_done_by(2 * len(CASES) // 5))
+        assert relay.warning()
+        await asyncio.to_thread(cluster.start, 3)
+        seen = await read_until(everything)
+        await until(lambda: nothing_waits(pool))
+    await publisher.close()
+
+    for case in CASES:
+        assert seen.first_appearances(case) == list(range(ROUNDS))
+
+
+def _done_by(cases: int) -> Callable[[Seen], bool]:
+    """Return whether everything has arrived about so many cases."""
+    return lambda seen: sum(len(set(seen.numbers(case))) == ROUNDS for case in CASES) >= cases
+
+
 def _all_of(rounds: int) -> Callable[[Seen], bool]:
     """Return whether so many rounds have arrived whole."""
     return lambda seen: len(set(seen.ids())) >= rounds * len(CASES)

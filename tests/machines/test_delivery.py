@@ -4,9 +4,11 @@ Two consumers that may both own the partition, two relays, PostgreSQL; the log a
 point of the journey is a step: in the handler, before the commit, after it, before the send, after the ack.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -18,8 +20,11 @@ from services.runtime.consumer import Consumer
 from services.runtime.database import Pool
 from services.runtime.failures import PostgresAwayError
 from services.runtime.frames import Frame, unpack
+from services.runtime.holding import Holding
 from services.runtime.leases import Leases
 from services.runtime.offsets import FencedError
+from services.runtime.outbox import bucket_of
+from services.runtime.partitioning import Place
 from services.runtime.records import Partition, Record, Slice
 from services.runtime.relay import FORGET, Relay
 from services.runtime.work import Outgoing, Work
@@ -29,12 +34,15 @@ from tests.support.relays import Refusing
 from tests.support.tiny import Notes, a_consumer, ended, marks, number_of, progressed, record_of
 
 CHAT, JOURNAL = ("channel.chat", 0), ("case.events", 0)
-KEYS = 2
+KEYS = 3
+ABOUT = sorted(CASES, key=lambda case: bucket_of(str(case).encode()))[:KEYS]
+"""Cases of which two at least share a bucket, so that they are spoken of in one row."""
 WORKER = st.integers(0, 1)
 LAPSE = """
 WITH gone AS (UPDATE relays SET seen_until = clock_timestamp() - interval '1 s' WHERE owner = $1)
 UPDATE outbox_leases SET lease_until = clock_timestamp() - interval '1 s' WHERE owner = $1
 """
+LONG_SECONDS = 3600.0
 SETTINGS = settings_for("postgresql://nobody@localhost/nothing", "localhost:9092")
 
 
@@ -51,7 +59,12 @@ class Handler:
         if self.killed:
             await cut(self.pool, work.connection)
         numbers = [number_of(received.message) for received in work.received]
-        return [milestone(CASES[number % KEYS], number) for number in numbers]
+        return [milestone(ABOUT[number % KEYS], number) for number in numbers]
+
+
+def place_of(frame: Frame) -> Place:
+    """Let each case have a partition of its own."""
+    return frame.topic, ABOUT.index(UUID(frame.key.decode()))
 
 
 def numbers_in(frames: Sequence[Frame]) -> list[int]:
@@ -71,6 +84,8 @@ class Journey(RuleBasedStateMachine):
         self.relays = [self.a_relay("one", rows_max=1), self.a_relay("two", rows_max=2)]
         self.hands: list[dict[int, list[Frame]]] = [{}, {}]
         self.sent = [0, 0]
+        self.refusing: list[set[Place]] = [set(), set()]
+        self.left: list[dict[int, list[tuple[Place, Frame]]]] = [{}, {}]
         self.owned: list[frozenset[int]] = [frozenset(), frozenset()]
         self.number = 0
         self.logs: dict[Partition, list[Record]] = {CHAT: [], JOURNAL: []}
@@ -97,7 +112,7 @@ class Journey(RuleBasedStateMachine):
         for _ in range(count):
             self.number += 1
             key = self.number % KEYS
-            message = ended(f"chat-{key}", self.number) if place == CHAT else progressed(CASES[key], self.number)
+            message = ended(f"chat-{key}", self.number) if place == CHAT else progressed(ABOUT[key], self.number)
             self.logs[place].append(record_of(message, len(self.logs[place])))
 
     @precondition(lambda self: self.logs[CHAT])
@@ -155,19 +170,43 @@ class Journey(RuleBasedStateMachine):
             self.owned[worker] = await self.relays[worker].leases.renew(connection)
         assert not self.owned[0] & self.owned[1], "two relays own one bucket"
 
-    @rule(worker=WORKER, rows=st.integers(0, 2), retires=st.booleans())
-    def a_relay_works(self, worker: int, rows: int, retires: bool) -> None:
-        """It reads unless it has something in hand, sends as much as is not refused, and forgets what has arrived."""
+    @rule(worker=WORKER, rows=st.integers(0, 2), retires=st.booleans(), refuses=st.none() | st.integers(0, KEYS - 1))
+    def a_relay_works(self, worker: int, rows: int, retires: bool, refuses: int | None) -> None:
+        """It reads unless it has something in hand, sends as much as is not refused, and forgets what has arrived.
+
+        A partition that refuses takes nothing more of what is in hand; then it is left alone.
+        """
         if not self.hands[worker]:
             self.hands[worker], self.sent[worker] = self.run(self.taken(worker)), 0
+            self.refusing[worker], self.left[worker] = set(), {}
             assert self.owned[worker] or not self.hands[worker], "read without a lease"
-        hand, done = list(self.hands[worker].values()), self.sent[worker]
-        for frames in hand[done : done + rows]:
-            self.topic += numbers_in(frames)
-        self.sent[worker] = min(done + rows, len(hand))
+        if refuses is not None:
+            self.refusing[worker].add(("case.commands", refuses))
+        done = self.sent[worker]
+        for row, frames in list(self.hands[worker].items())[done : done + rows]:
+            self.topic += numbers_in([frame for frame in frames if not self.withheld(worker, place_of(frame))])
+            rest = [(place_of(frame), frame) for frame in frames if self.withheld(worker, place_of(frame))]
+            self.left[worker] |= {row: rest} if rest else {}
+        self.sent[worker] = min(done + rows, len(self.hands[worker]))
         if retires:
-            self.run(self.pool.execute(FORGET, list(self.hands[worker])[: self.sent[worker]]))
+            self.run(self.retired(worker))
             self.hands[worker] = {}
+
+    def withheld(self, worker: int, place: Place) -> bool:
+        return place in self.refusing[worker] or place in self.relays[worker]._held
+
+    async def retired(self, worker: int) -> None:
+        relay, left = self.relays[worker], self.left[worker]
+        arrived = [row for row in list(self.hands[worker])[: self.sent[worker]] if row not in left]
+        async with self.pool.acquire() as connection:
+            await connection.execute(FORGET, arrived)
+            await relay._set_aside(connection, left)
+        relay.holding.tried(self.refusing[worker], relay._held, asyncio.get_running_loop().time() + LONG_SECONDS)
+
+    @rule(worker=WORKER)
+    def a_pause_is_over(self, worker: int) -> None:
+        """What refused may take something again."""
+        self.relays[worker].holding = Holding()
 
     async def taken(self, worker: int) -> dict[int, list[Frame]]:
         async with self.pool.acquire() as connection:
@@ -181,6 +220,7 @@ class Journey(RuleBasedStateMachine):
         self.faults += bool(self.hands[worker])
         if killed:
             self.hands[worker] = {}
+            self.a_pause_is_over(worker)
 
     def waiting(self) -> list[int]:
         rows = self.run(self.pool.fetch("SELECT frames FROM outbox ORDER BY id"))
@@ -212,7 +252,7 @@ class Journey(RuleBasedStateMachine):
         self.a_consumer_polls(0, (CHAT, JOURNAL), len(self.logs[CHAT]) + len(self.logs[JOURNAL]))
         self.a_relay_renews_its_leases(0)
         while self.waiting():
-            self.a_relay_works(0, 2, retires=True)
+            self.a_relay_works(0, 2, retires=True, refuses=None)
         assert self.effects == list(dict.fromkeys(self.effects))
         assert set(self.topic) == set(range(1, self.number + 1))
 

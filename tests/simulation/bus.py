@@ -14,7 +14,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError
 
 from contracts.topics import TOPICS
-from services.runtime.publishing import partition_of
+from services.runtime.partitioning import partition_of
 from services.runtime.subscription import SESSION_MILLISECONDS, Subscription
 from tests.simulation.world import World
 

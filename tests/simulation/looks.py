@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Version = tuple[int, ...]
 """How often the tables that a look looks into have changed."""
+Look = tuple[str, str, tuple[object, ...]]
+"""Schema and query; of a relay also the owner, who finds the rows of its own buckets only, and what it leaves out."""
 AHEAD_SECONDS = 1.0
 """How far an idle loop looks ahead at most (timers: a quarter of a second)."""
 HOUSEKEEPING = frozenset(
@@ -83,8 +85,7 @@ class Looks:
     """By schema and table: how often something has changed there."""
     _tables: dict[str, frozenset[str]] = field(default_factory=dict)
     """The tables that a statement names."""
-    _found: dict[tuple[str, str, object], tuple[Version, Sequence[Any]]] = field(default_factory=dict)
-    """By schema, query, and for relays the owner: each finds the rows of its own buckets only."""
+    _found: dict[Look, tuple[Version, Sequence[Any]]] = field(default_factory=dict)
     _dues: dict[str, tuple[Version, float, dict[str, float]]] = field(default_factory=dict)
     """By schema: what was due next of each kind, when asked at this second."""
 
@@ -104,7 +105,9 @@ class Looks:
     def remember(self, held: "Held", query: str, args: Sequence[object], rows: object) -> None:
         """Keep what a look has found, if it will find the same again."""
         if query is leases.ASSIGN:  # some of these buckets may have been another's, or nobody's
-            self._found.pop((held.schema, relay.TAKE, args[0]), None)
+            mine = [look for look in self._found if look[:2] == (held.schema, relay.TAKE) and look[2][0] == args[0]]
+            for look in mine:
+                del self._found[look]
         looked = query in self.idle or query is relay.TAKE
         if looked and not held.changed and isinstance(rows, list) and (not rows or query is queues.BUSY):
             self._found[_look(held, query, args)] = (self._version(held.schema, query), rows)
@@ -147,5 +150,8 @@ class Looks:
         return dues
 
 
-def _look(held: "Held", query: str, args: Sequence[object]) -> tuple[str, str, object]:
-    return held.schema, query, args[0] if query is relay.TAKE else None
+def _look(held: "Held", query: str, args: Sequence[Any]) -> Look:
+    if query is not relay.TAKE:
+        return held.schema, query, ()
+    owner, _, _, _, standing, left_alone = args
+    return held.schema, query, (owner, *standing, *left_alone)

@@ -1,13 +1,14 @@
 """What do tests of the relay share: brokers that misbehave, fixtures, and something to say?"""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from services.runtime import outbox
 from services.runtime.database import Pool
 from services.runtime.frames import Frame
+from services.runtime.partitioning import Place
 from services.runtime.publishing import Published, Publisher
 from tests.support.floor import (
     CASES,
@@ -27,8 +28,10 @@ class Refusing:
 
     asked: list[list[int]] = field(default_factory=list)
 
-    async def publish(self, rows: Mapping[int, Iterable[Frame]], within_seconds: float) -> Published:
-        del within_seconds
+    async def publish(
+        self, rows: Mapping[int, Iterable[Frame]], within_seconds: float, held: Collection[Place] = ()
+    ) -> Published:
+        del within_seconds, held
         self.asked.append(list(rows))
         return Published((), "away")
 
@@ -41,8 +44,10 @@ class Overtaken:
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     arrived: set[int] = field(default_factory=set)
 
-    async def publish(self, rows: Mapping[int, Iterable[Frame]], within_seconds: float) -> Published:
-        del within_seconds
+    async def publish(
+        self, rows: Mapping[int, Iterable[Frame]], within_seconds: float, held: Collection[Place] = ()
+    ) -> Published:
+        del within_seconds, held
         self.asked.set()
         await say(self.pool, [max(rows)])
         self.arrived |= set(rows)
@@ -55,7 +60,10 @@ class Hanging:
 
     asked: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def publish(self, rows: Mapping[int, Iterable[Frame]], within_seconds: float) -> Published:
+    async def publish(
+        self, rows: Mapping[int, Iterable[Frame]], within_seconds: float, held: Collection[Place] = ()
+    ) -> Published:
+        del held
         self.asked.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(within_seconds):
@@ -70,8 +78,10 @@ class Forgetting:
     inner: Publisher
     killed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def publish(self, rows: Mapping[int, Iterable[Frame]], within_seconds: float) -> Published:
-        await self.inner.publish(rows, within_seconds)
+    async def publish(
+        self, rows: Mapping[int, Iterable[Frame]], within_seconds: float, held: Collection[Place] = ()
+    ) -> Published:
+        await self.inner.publish(rows, within_seconds, held)
         self.killed.set()
         await asyncio.Event().wait()
         return Published((), None)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,6 +27,7 @@ from services.runtime.database import Connection, open_pool
 from services.runtime.frames import Frame, unpack
 from services.runtime.logs import Log
 from services.runtime.migrations import migrate
+from services.runtime.partitioning import Place
 from services.runtime.publishing import Published
 from services.runtime.work import Handler, Outgoing, Received, Work
 from tests.unit.notify.story import POLICY
@@ -46,8 +47,11 @@ class Recorder:
     frames: list[Frame] = field(default_factory=list)
     problem: str | None = None
 
-    async def publish(self, rows: Mapping[int, Iterable[Frame]], within_seconds: float) -> Published:
+    async def publish(
+        self, rows: Mapping[int, Iterable[Frame]], within_seconds: float, held: Collection[Place] = ()
+    ) -> Published:
         assert within_seconds > 0
+        assert not held
         await asyncio.sleep(0)
         if self.problem is not None:
             return Published((), self.problem)

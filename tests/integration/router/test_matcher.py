@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from services.router.handlers.rounds import LOOK_MIN, LOOK_PER_PLACE
 from services.router.matcher import IDLE_SECONDS, Matcher
 from services.runtime.context import ServiceContext
 from services.runtime.frames import Frame
+from services.runtime.partitioning import Place
 from services.runtime.publishing import Published
 from services.runtime.settings import Settings
 from tests.integration.router.conftest import LOG, FixedClock, Router
@@ -26,7 +27,12 @@ DEADLINE_SECONDS = 10.0
 class Mute:
     """A publisher that nobody asks: what the matcher says goes through the outbox."""
 
-    async def publish(self, rows: Mapping[int, Iterable[Frame]], within_seconds: float) -> Published:  # noqa: ARG002 - the protocol
+    async def publish(
+        self,
+        rows: Mapping[int, Iterable[Frame]],  # noqa: ARG002 - the protocol
+        within_seconds: float,  # noqa: ARG002 - the protocol
+        held: Collection[Place] = (),  # noqa: ARG002 - the protocol
+    ) -> Published:
         """Refuse."""
         raise AssertionError("the matcher publishes nothing itself")
 

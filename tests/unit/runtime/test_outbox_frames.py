@@ -29,6 +29,20 @@ def test_rows_of_another_version_are_refused_and_not_misread() -> None:
         list(unpack(b"\x02" + pack([Frame("contacts", b"k", b"v", [])])[1:]))
 
 
+def test_a_header_that_a_newer_release_has_added_is_refused_and_not_a_crash() -> None:
+    row = bytearray(pack([Frame("contacts", b"k", b"v", [(NAMES[-1], b"")])]))
+    assert row[10] == len(NAMES) - 1
+    row[10] += 1
+
+    with pytest.raises(ValueError, match="cannot be read"):
+        unpack(bytes(row))
+
+
+def test_a_damaged_row_is_refused_and_not_a_crash() -> None:
+    with pytest.raises(ValueError, match="cannot be read"):
+        unpack(pack([Frame("contacts", b"k", b"v", [])]) + b"x")
+
+
 def test_the_names_of_headers_keep_their_places() -> None:
     assert NAMES[:9] == (
         "ce_specversion",

@@ -4,7 +4,7 @@ from aiokafka.partitioner import murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.runtime.publishing import partition_of
+from services.runtime.partitioning import partition_of
 
 
 @given(st.binary(max_size=300), st.integers(1, 1000))
