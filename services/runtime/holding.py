@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from services.runtime.partitioning import Place
 
 PAUSE_SECONDS_FIRST = 1.0
-PAUSE_SECONDS_MAX = 30.0
-"""A partition that takes nothing may hold up all others for one publish each time it is tried."""
+PAUSE_SECONDS_MAX = 8.0
+"""A partition that takes nothing may hold up all others for one publish each time it is tried; and it is back for so long
+at most before that is noticed."""
 
 
 @dataclass(frozen=True, slots=True)
