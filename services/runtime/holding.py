@@ -7,8 +7,8 @@ from services.runtime.partitioning import Place
 
 PAUSE_SECONDS_FIRST = 1.0
 PAUSE_SECONDS_MAX = 8.0
-"""Two sides: a partition that takes nothing may hold up all others for one publish each time it is tried, and that it is
-back is noticed this late at most."""
+"""Two sides: a partition that takes nothing may hold up all others for one publish each time it is tried, and it is
+back for so long at most before that is noticed."""
 
 
 @dataclass(frozen=True, slots=True)
