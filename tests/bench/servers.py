@@ -26,6 +26,11 @@ COST = """
 SELECT query, calls, total_exec_time AS milliseconds, rows, wal_bytes FROM pg_stat_statements
 WHERE query !~ 'pg_stat_' ORDER BY total_exec_time DESC
 """
+UPDATES = """
+-- Tables with at least so many updates, and how many of these found room on their page (HOT: no index is touched).
+SELECT schemaname || '.' || relname AS name, n_tup_upd AS updates, n_tup_hot_upd AS hot FROM pg_stat_user_tables
+WHERE n_tup_upd >= $1 ORDER BY n_tup_upd DESC
+"""
 WORDS_MAX = 90
 
 
@@ -57,6 +62,13 @@ async def statements(connection: asyncpg.Connection, cases: int, most: int) -> l
     rows = [dict(row) for row in await connection.fetch(COST)]
     lines = [{"statement": _short(row["query"]), **_per_case([row], cases)} for row in rows[:most]]
     return [*lines, {"statement": f"{len(rows[most:])} others", **_per_case(rows[most:], cases)}]
+
+
+async def updates(connection: asyncpg.Connection, cases: int) -> list[dict[str, Any]]:
+    """Return the tables with an update for every fourth case or more, and what share of updates stays on its page."""
+    rows = await connection.fetch(UPDATES, cases // 4)
+    shares = [(row["name"], row["updates"] / cases, row["hot"] / row["updates"]) for row in rows]
+    return [{"table": name, "updates": round(each, 2), "hot": round(share, 3)} for name, each, share in shares]
 
 
 def _per_case(rows: list[dict[str, Any]], cases: int) -> dict[str, float]:

@@ -20,6 +20,9 @@ WHO = {"kafka": "Kafka", "postgres": "PostgreSQL", "load": "the load", "nobody":
 STATEMENTS = """\
 PostgreSQL's statements by the time they take, which is more than processor time: a lock or the disk is waited for, too.
 """
+UPDATED = """\
+How many updates of a table stay on their page (HOT); each of the others writes into every index of the table.
+"""
 
 
 def cost(details: Mapping[str, Any]) -> str:
@@ -31,6 +34,8 @@ def cost(details: Mapping[str, Any]) -> str:
         _table(("who", "for what", "µs a case"), _around(details), words=2),
         STATEMENTS,
         _table(("statement", "calls a case", "ms a case", "rows a case", "WAL bytes a case"), _statements(details)),
+        UPDATED,
+        _table(("table", "updates a case", "on their page"), _updates(details)),
     ])  # fmt: skip
 
 
@@ -56,6 +61,11 @@ def _statements(details: Mapping[str, Any]) -> Iterator[Sequence[str]]:
         numbers = [f"{line[name]:,.3g}" for name in ("calls", "milliseconds", "rows")]
         statement = line["statement"].replace("|", "\\|")
         yield (f"`{statement}`", *numbers, f"{line['wal_bytes']:,.0f}")
+
+
+def _updates(details: Mapping[str, Any]) -> Iterator[Sequence[str]]:
+    for line in details["updates"]:
+        yield (f"`{line['table']}`", f"{line['updates']:,}", f"{line['hot']:.0%}")
 
 
 def _numbers(values: Iterable[int]) -> list[str]:

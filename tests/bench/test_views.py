@@ -26,6 +26,7 @@ def a_costly_run() -> dict[str, Any]:
             {"statement": "SELECT a || b", "calls": 0.05, "milliseconds": 0.5, "rows": 2, "wal_bytes": 1024}
         ],
     }
+    details["updates"] = [{"table": "router.cases", "updates": 7.5, "hot": 0.615}]
     return {**NOTHING, "details": {"W4cpu": details}}
 
 
@@ -103,5 +104,6 @@ def test_the_page_says_where_a_case_went_down_to_the_statement() -> None:
     assert "| the load | sms double | 20 |" in page
     assert "| everybody |  | 2,000 |" in page
     assert r"| `SELECT a \|\| b` | 0.05 | 0.5 | 2 | 1,024 |" in page
+    assert "| `router.cases` | 7.5 | 62% |" in page
     assert "](performance/w4_work.svg)" in page
     assert "](performance/w4p_peers.svg)" not in page

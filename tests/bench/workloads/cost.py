@@ -16,7 +16,7 @@ import psutil
 from tests.bench.machine import Share
 from tests.bench.processor import Used, used
 from tests.bench.profile import PARTS, sampled
-from tests.bench.servers import Spent, reset, spent, statements
+from tests.bench.servers import Spent, reset, spent, statements, updates
 from tests.bench.workload import Ground, Measured, NoResultError
 from tests.bench.workloads.closed_loop import product, saturate, warmed
 from tests.support.driver import Driver
@@ -40,6 +40,7 @@ class Loop:
     servers: Spent
     idle_seconds: float
     statements: list[dict[str, Any]]
+    updates: list[dict[str, Any]]
 
     def microseconds(self, seconds: float) -> int:
         """Return what so many seconds are for each case."""
@@ -72,6 +73,7 @@ async def _unwatched(system: System, driver: Driver, cases: int) -> Loop:
     seconds = await saturate(driver, cases)
     after, idle, now = used(names), share.parts()["idle_percent"], await spent(connection, broker)
     found = await statements(connection, cases, STATEMENTS_MAX)
+    updated = await updates(connection, WARM + cases)
     await connection.close()
     return Loop(
         cases,
@@ -80,6 +82,7 @@ async def _unwatched(system: System, driver: Driver, cases: int) -> Loop:
         Spent(now.kafka - servers.kafka, now.postgres - servers.postgres),
         idle / 100 * (os.cpu_count() or 1) * seconds,
         found,
+        updated,
     )
 
 
@@ -93,6 +96,7 @@ def _measured(loop: Loop, samples: Mapping[str, Counter[str]]) -> Measured:
         "services": {name: _divided(loop, name, seen) for name, seen in samples.items()},
         "around": _around(loop),
         "statements": loop.statements,
+        "updates": loop.updates,
     }
     return measured
 
