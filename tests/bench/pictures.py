@@ -90,6 +90,8 @@ def _latencies(axes: Axes, rows: Sequence[Row]) -> None:
         axes.plot([min(row.parts.values()), max(row.parts.values())], [place, place], color=INK, linewidth=1.5)
     for number, (part, (mark, words)) in enumerate(marks.items()):
         points = [(row.parts[part], place) for place, row in enumerate(rows) if part in row.parts]
+        if not points:
+            continue
         axes.plot(*zip(*points, strict=True), mark, color=COLOURS[number], markersize=9, mew=2.5, ls="", label=words)
     for place, row in enumerate(rows):
         for value in dict.fromkeys((row.parts["p50"], max(row.parts.values()))):

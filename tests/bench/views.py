@@ -20,6 +20,7 @@ WAITS: Mapping[str, str] = {
     "W2_lateness": "20,000 timers due in one instant",
     "W4_alone_assigned": "one case alone, until it has a handler",
     "W4_alone_closed": "one case alone, until it is closed",
+    "W4p_product_half": "caseloop, at half its load",
     "W5_e2e": "an event, until its answer is read",
     "W9_offer": "a free place, until its offer",
 }
