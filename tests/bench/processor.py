@@ -10,8 +10,7 @@ KINDS = (
     ("kafka.Kafka", "kafka"),
     ("restate-server", "restate"),
     ("bench.peers", "steps"),
-    ("bench/peers", "steps"),
-    ("multiprocessing", "steps"),
+    ("build/peers", "steps"),
     ("postgres", "postgres"),
     ("sms", "sms_double"),
 )
