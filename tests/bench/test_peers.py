@@ -47,7 +47,7 @@ async def test_a_peer_is_refused_that_closes_twice_or_lacks_a_step(
         await checked(plain, stand, 2)
 
         with pytest.raises(NoResultError, match=r"plain has kept Stored\(cases=2, steps=10\), and Stored\(cases=3"):
-            await checked(plain, stand, 3, seconds=0.1)
+            await checked(plain, stand, 3, seconds=0)
 
         again = next(iter(customers.journeys)).encode()
         await customers.producer.send_and_wait(stand.prefix + CLOSED, b"{}", key=again)

@@ -19,7 +19,6 @@ from tests.bench.peers.stand import Peer, Stand, Stored, a_stand
 from tests.bench.processor import each, used
 from tests.bench.workload import Ground, Measured, NoResultError, percentile
 from tests.bench.workloads.closed_loop import DEADLINE_SECONDS, FACTS, ends, one_by_one, product, saturate, warmed
-from tests.support.floor import until
 
 CASES = 2000
 WARM_SHARE = 4
@@ -27,6 +26,7 @@ WARM_SHARE = 4
 QUICK_SHARE = 3
 ALONE, ALONE_QUICK = 20, 10
 TICK_SECONDS = 0.002
+LOOK_SECONDS = 0.1
 STORED_SECONDS = 30.0
 
 Facts = Callable[[], Awaitable[int]]
@@ -152,14 +152,8 @@ async def _paced(customers: Customers, pace: float, seconds: int) -> list[float]
 
 async def checked(peer: Peer, stand: Stand, closed: int, seconds: float = STORED_SECONDS) -> None:
     """Refuse a figure unless the peer has kept all steps of every case; the end of the last one may take a while."""
-    wanted, found = Stored(closed, closed * len(STEPS)), Stored(0, 0)
-
-    async def all_of_it() -> bool:
-        nonlocal found
-        found = await peer.stored(stand)
-        return found == wanted
-
-    try:
-        await until(all_of_it, seconds)
-    except TimeoutError:
-        raise NoResultError(f"{peer.NAME} has kept {found}, and {wanted} would be right") from None
+    wanted, deadline = Stored(closed, closed * len(STEPS)), time.perf_counter() + seconds
+    while (found := await peer.stored(stand)) != wanted:
+        if time.perf_counter() > deadline:
+            raise NoResultError(f"{peer.NAME} has kept {found}, and {wanted} would be right")
+        await asyncio.sleep(LOOK_SECONDS)
