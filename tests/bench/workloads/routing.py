@@ -1,8 +1,8 @@
 """W9: how fast do waiting cases come to agents while agents come and go, and does anybody get too much?
 
 The router as a process, with everything that it does in production, told through Kafka and watched through Kafka: an
-offer counts when it stands on ``case.events``, which is after it was stored. First all agents come at once and are
-filled (the rate); then fifty times a second one comes or goes (the latency).
+offer counts when it stands on ``case.events``, which is after it was stored. First all who are to be there come at once
+and are filled (the rate). All the while, fifty times a second one comes or goes (the latency, once the rest are full).
 """
 
 import asyncio
@@ -43,7 +43,9 @@ SKILLS = tuple(f"skill_{number:02}" for number in range(20))
 SEVERITIES: tuple[Severity, ...] = ("normal", "normal", "important", "urgent")
 CHANGES_PER_SECOND = 50
 AWAY = 100
-"""Agents who are away at a time, while others come and go."""
+"""Agents who are away at a time, from the beginning: the places that are to be filled stay as many throughout."""
+THERE = (AGENTS - AWAY) * PLACES
+"""Places of those who are there."""
 FILLED_SHARE = 0.98
 """Of the places: the last few wait for a case that asks for just their skills."""
 FILLED_SECONDS = 30.0
@@ -77,7 +79,7 @@ async def run(ground: Ground) -> Measured:
         async with alone(ground, "router") as router:
             await _measure(router, ground.size(20, 8), measured)
     measured.details |= {
-        "agents": AGENTS, "places": AGENTS * PLACES, "queued": QUEUED, "skills": len(SKILLS),
+        "agents": AGENTS, "places": THERE, "queued": QUEUED, "skills": len(SKILLS),
         "presence_changes_per_second": CHANGES_PER_SECOND,
     }  # fmt: skip
     return measured
@@ -89,11 +91,11 @@ async def _measure(router: Alone, seconds: float, measured: Measured) -> None:
     async with _watched(router) as journal:
         names = {router.process.process.pid: "router"}
         began, before = time.time(), used(names)
-        await router.tell(floor.presences("available"))
+        await router.tell(floor.opening())
         async with asyncio.TaskGroup() as group:
             stop = asyncio.Event()
             group.create_task(floor.flap(stop))
-            filled = await journal.until_filled(AGENTS * PLACES * FILLED_SHARE)
+            filled = await journal.until_filled(THERE * FILLED_SHARE)
             flood, journal.offers = journal.offers, []
             measured.put("W9_cpu_ms_per_decision", **each(before, used(names), len(flood), 1000))
             await asyncio.sleep(seconds)
@@ -210,6 +212,8 @@ class _Floor:
         self._random = random.Random(9)
         self._number = count()
         self.agents = [f"agent-{number:04}" for number in range(AGENTS)]
+        self._leaving = self._random.sample(self.agents, AGENTS)
+        """In which order they go; the last of it are away when the day begins, and come back first."""
         self.came: dict[str, float] = {}
         """When each agent was last said to be available."""
 
@@ -259,14 +263,14 @@ class _Floor:
             quadrant="urgent" if severity == "urgent" else "routine", emotion="calm", safety=False,
         )  # fmt: skip
 
-    def presences(self, presence: Presence) -> Iterator[Frame]:
-        """Yield the same presence of everybody."""
-        for agent in self.agents:
-            yield self._presence(agent, presence)
+    def opening(self) -> Iterator[Frame]:
+        """Yield that everybody is there but those who are away at the time."""
+        for agent in self._leaving[:-AWAY]:
+            yield self._presence(agent, "available")
 
     async def flap(self, stop: asyncio.Event) -> None:
         """Let agents go and come back until told to stop, at an even pace."""
-        leaving = self._random.sample(self.agents, AGENTS)
+        leaving = self._leaving
         began = time.monotonic()
         for number in count():
             with_whom = leaving[number // 2 % AGENTS]
