@@ -28,8 +28,12 @@ class Roster:
         self._speak: dict[str, int] = {}
         self._speak_any = 0
         self._levels: dict[tuple[str, int], int] = {}
+        self._of_none = [0] * len(self.ordered)
+        self._of_skill: dict[str, list[int]] = {}
         for place, profile in enumerate(self.ordered):
             self._enter(profile, 1 << place)
+            for skill, level in profile.skills.items():
+                self._of_skill.setdefault(skill, self._of_none.copy())[place] = level
 
     def _enter(self, profile: AgentProfileSet, bit: int) -> None:
         self.departments[profile.department] = self.departments.get(profile.department, 0) | bit
@@ -54,6 +58,10 @@ class Roster:
         for skill in skills:
             found &= self._levels.get(skill, 0)
         return found
+
+    def levels(self, skill: str) -> Sequence[int]:
+        """Return the level that each agent has in this skill, by place; 0 for who lacks it."""
+        return self._of_skill.get(skill, self._of_none)
 
     def named(self, agents: int, most: int) -> list[str]:
         """Return the first of these agents, in order."""

@@ -6,7 +6,7 @@ without room leaves a line for good; an agent who was chosen goes behind those w
 finds nobody later.
 """
 
-import heapq
+from bisect import insort
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -90,7 +90,7 @@ class Circle:
     members: int
     busy: int
     lines: dict[tuple[Channel, int], list[_Entry]] = field(default_factory=dict)
-    """For each size of case, those who may have room: a heap from the best down."""
+    """For each size of case, those who may have room, best first; who was chosen since is moved when met."""
     _unskilled: tuple[Exclusion, ...] | None = None
 
     def is_empty(self, declined: int) -> bool:
@@ -104,27 +104,25 @@ class Circle:
     def best(self, channel: Channel, units: int, declined: int, most: int) -> list[tuple[int, Seat]]:
         """Return who has most points, then idles longest, has room, and did not decline: best first, with points."""
         line, room = self._line(channel, units), self.floor.room(channel, units)
-        kept: list[_Entry] = []
         found: list[tuple[int, Seat]] = []
-        while line and len(found) < most:
-            points, idle, agent_id, seat = line[0]
+        place = 0
+        while place < len(line) and len(found) < most:
+            points, idle, agent_id, seat = line[place]
             if not seat.bit & room:
-                heapq.heappop(line)
+                del line[place]
             elif seat.idle != idle:
-                heapq.heapreplace(line, (points, seat.idle, agent_id, seat))
+                del line[place]
+                insort(line, (points, seat.idle, agent_id, seat), lo=place)
             else:
-                kept.append(heapq.heappop(line))
+                place += 1
                 if not seat.bit & declined:
                     found.append((-points, seat))
-        for entry in kept:
-            heapq.heappush(line, entry)
         return found
 
     def _line(self, channel: Channel, units: int) -> list[_Entry]:
         known = self.lines.get((channel, units))
         if known is None:
-            known = self.lines[channel, units] = self.floor.ranked(self.fit(channel, units, 0), self.wanted)
-            heapq.heapify(known)
+            known = self.lines[channel, units] = sorted(self.floor.ranked(self.fit(channel, units, 0), self.wanted))
         return known
 
     def unskilled(self) -> tuple[Exclusion, ...]:
@@ -216,10 +214,14 @@ class Floor:
     def ranked(self, agents: int, wanted: tuple[str, ...]) -> list[_Entry]:
         """Return these agents, who are all here, with what ranks them for these skills: points, then idleness."""
         line: list[_Entry] = []
-        seats = self._seats
+        seats, names = self._seats, self.roster.agents
+        levels = [self.roster.levels(skill) for skill in wanted]
         for place in places(agents):
             seat = seats[place] or self._seat(place)
-            line.append((-seat.points(wanted), seat.idle, seat.agent.agent_id, seat))
+            points = 0
+            for level in levels:
+                points -= level[place]
+            line.append((points, seat.idle, names[place], seat))
         return line
 
     def bits(self, agent_ids: Iterable[str]) -> int:
