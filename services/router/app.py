@@ -12,6 +12,7 @@ from services.router.domain.commands import TABLE
 from services.router.domain.reports import REPORTS
 from services.router.handlers import messages
 from services.router.handlers.snapshots import snapshots_loop
+from services.router.handlers.sweeps import sweep_loop
 from services.router.matcher import Matcher
 from services.runtime.service import Service, ServiceContext
 from services.runtime.work import Handler
@@ -39,7 +40,7 @@ def service(bell: Bell) -> Service:
         topics=("contacts", desk.Command.topic, AgentProfileSet.topic, "followups", "notifications"),
         wants=WANTS,
         handler_of=partial(_handler, bell=bell),
-        loops=(matcher, snapshots_loop),
+        loops=(matcher, sweep_loop, snapshots_loop),
     )
 
 

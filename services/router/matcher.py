@@ -10,7 +10,7 @@ from datetime import datetime
 
 from services.router.bell import Bell
 from services.router.handlers.aside import transact
-from services.router.handlers.rounds import LOOK_FIRST_MAX, Round, match_queues, sweep
+from services.router.handlers.rounds import LOOK_FIRST_MAX, Round, match_queues
 from services.router.storage import queues
 from services.router.storage.agents import Everybody
 from services.runtime.context import ServiceContext
@@ -19,11 +19,10 @@ from services.runtime.lifecycle import wait
 from services.runtime.work import Outgoing
 
 IDLE_SECONDS = 0.25
-REST_MAX_SECONDS = 0.05
+REST_MAX_SECONDS = 0.02
 """Longest rest after a round that found something: a round for each case would cost more than all its cases."""
 AGAIN_SECONDS = 0.01
 """Pause before a queue that another replica holds, or that changed under a round, is looked at again."""
-SWEEP_SECONDS = 1.0
 LIMIT_MAX = 32_000
 """How far a round looks into a queue at most."""
 DEEPER = 4
@@ -41,7 +40,6 @@ class Matcher:
         self._everybody = Everybody()
         self._limit = LOOK_FIRST_MAX
         self._deep_after = 0.0
-        self._swept = 0.0
         self._looked = 0.0
         self._known: set[str] = set()
 
@@ -62,11 +60,8 @@ class Matcher:
                 await wait(stopping, min(2 * took, REST_MAX_SECONDS))
 
     async def _due(self) -> set[str]:
-        """Return every queue, when it is time to look at what no commit of this process tells; sweep now and then."""
+        """Return every queue, when it is time to look at what no commit of this process tells."""
         now = asyncio.get_running_loop().time()
-        if now - self._swept >= SWEEP_SECONDS:
-            self._swept = now
-            await transact(self._context, self._sweep)
         if now - self._looked < IDLE_SECONDS:
             return set()
         self._looked = now
@@ -104,6 +99,3 @@ class Matcher:
         await transact(self._context, work)
         self._known |= departments
         return found
-
-    async def _sweep(self, connection: Connection, now: datetime) -> Sequence[Outgoing]:
-        return await sweep(connection, now, self._context.policy)

@@ -1,4 +1,4 @@
-"""How do waiting cases come to agents, and what else does time alone do to cases?
+"""How do waiting cases come to agents?
 
 A round holds the right to its queues for the length of its transaction, so two replicas never match one queue at the
 same time. It reads queues and agents without locking them, decides purely, and then locks only what it chose: what
@@ -9,17 +9,17 @@ from collections import Counter
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from contracts.message import derived_id
 from contracts.policy import Policy
 from contracts.values import Cause
-from services.router.domain.agents import Agent, burden
+from services.router.domain.agents import Agent
 from services.router.domain.case import Case
 from services.router.domain.journal import SYSTEM, Occasion
 from services.router.domain.matching import Match, Waiting, match
-from services.router.domain.offering import Pick, give, release, reprioritise
+from services.router.domain.offering import Pick, give
 from services.router.handlers.book import Book
 from services.router.storage import cases as cases_table
 from services.router.storage import queues
@@ -28,8 +28,6 @@ from services.runtime.database import Connection
 from services.runtime.work import TIMER_TYPE_PREFIX, TIMERS_TOPIC, Outgoing, Received, TimerFired
 
 ROUND = "round"
-SWEEP = "sweep"
-SWEEP_MAX = 200
 DECISIONS_MAX = 200
 """Of one round: what it has chosen stays locked until it ends, and whoever came meanwhile waits for the next."""
 LOOK_MIN = 100
@@ -151,29 +149,6 @@ def _still_fits(case: Case, chosen: Match, book: Book) -> bool:
         and case.state == "queued"
         and agent.free(chosen.waiting.channel) >= chosen.waiting.units
     )
-
-
-async def sweep(connection: Connection, now: datetime, policy: Policy) -> list[Outgoing]:
-    """Tell new bands of waiting cases (C7), and take back what nobody works on (A7)."""
-    moved = await queues.moved(connection, now, policy.routing, SWEEP_MAX)
-    idle = await queues.idle(connection, now, policy.routing, SWEEP_MAX)
-    if not moved and not idle:
-        return []
-    book = Book(policy, now, await cases_table.load_free(connection, {*moved, *idle}))
-    for case in list(book.cases.values()):
-        cause = to_itself(SWEEP, case, now, None)
-        occasion = Occasion(cause.cause, cause.message_id, SYSTEM, now, policy)
-        if case.state == "queued":
-            book.keep((reprioritise(case, occasion),), cause)
-        elif _is_idle(case, now, policy):
-            book.keep((release(case, "idle", occasion),), cause)
-    return await book.save(connection)
-
-
-def _is_idle(case: Case, now: datetime, policy: Policy) -> bool:
-    bound = timedelta(seconds=policy.routing.idle_seconds[case.classification.severity])
-    held = burden(case, policy.routing.capacity) is not None
-    return held and case.state == "assigned" and case.worked_at is not None and case.worked_at + bound <= now
 
 
 def to_itself(kind: str, case: Case, now: datetime, traceparent: str | None) -> Received:

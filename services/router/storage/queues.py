@@ -33,20 +33,47 @@ WITH RECURSIVE busy AS (
 SELECT queue FROM busy WHERE queue IS NOT NULL
 """
 WAITING = """
--- queues.waiting: the first of each queue by the priority at this moment (C7), then age
+-- queues.waiting: the first of each queue by the priority at this moment (C7), then age. Cases of a class (points,
+-- target) rank by age alone, so the first are at the heads of the classes; a class whose head ranks below the last
+-- place that a better class fills alone has none of them, and is left out
+WITH RECURSIVE classes AS (
+    SELECT head.* FROM unnest($1::text[]) AS asked (department) CROSS JOIN LATERAL (
+        SELECT queue, points, target_seconds, aged_from FROM cases WHERE queue = asked.department
+        ORDER BY queue, points, target_seconds, aged_from LIMIT 1
+    ) AS head
+    UNION ALL
+    SELECT head.* FROM classes CROSS JOIN LATERAL (
+        SELECT queue, points, target_seconds, aged_from FROM cases
+        WHERE queue = classes.queue AND (points, target_seconds) > (classes.points, classes.target_seconds)
+        ORDER BY queue, points, target_seconds, aged_from LIMIT 1
+    ) AS head
+), heads AS MATERIALIZED (
+    SELECT queue, points, target_seconds, priority_at(points, target_seconds, aged_from, $2, $3, $4, $5, $6) AS priority
+    FROM classes
+)
 SELECT first.case_id, first.version, first.queue, first.channel, first.units, first.aged_from, first.queued_at,
     first.needs, first.priority
 FROM unnest($1::text[]) AS asked (department)
+LEFT JOIN LATERAL (
+    SELECT least.priority FROM (
+        SELECT points, target_seconds FROM heads WHERE queue = asked.department ORDER BY priority DESC
+    ) AS better CROSS JOIN LATERAL (
+        SELECT priority_at(points, target_seconds, aged_from, $2, $3, $4, $5, $6) AS priority FROM cases
+        WHERE queue = asked.department AND points = better.points AND target_seconds = better.target_seconds
+        ORDER BY aged_from, case_id OFFSET $7 - 1 LIMIT 1
+    ) AS least
+    LIMIT 1
+) AS last ON true
 CROSS JOIN LATERAL (
-    SELECT case_id, version, queue, channel, units, aged_from, queued_at, needs,
-        points + LEAST($3::bigint, age / $4::bigint * $5::bigint)
-            + $6::bigint * LEAST(age, target_seconds) / target_seconds AS priority
-    FROM (
-        SELECT case_id, version, queue, channel, units, aged_from, queued_at, needs, points, target_seconds,
-            GREATEST(0, floor(extract(epoch FROM $2::timestamptz - aged_from)))::bigint AS age
-        FROM cases WHERE queue = asked.department
-    ) AS aged
-    ORDER BY priority DESC, aged_from, case_id
+    SELECT of_class.* FROM heads CROSS JOIN LATERAL (
+        SELECT case_id, version, queue, channel, units, aged_from, queued_at, needs,
+            priority_at(points, target_seconds, aged_from, $2, $3, $4, $5, $6) AS priority
+        FROM cases
+        WHERE queue = asked.department AND points = heads.points AND target_seconds = heads.target_seconds
+        ORDER BY aged_from, case_id LIMIT $7
+    ) AS of_class
+    WHERE heads.queue = asked.department AND (last.priority IS NULL OR heads.priority >= last.priority)
+    ORDER BY of_class.priority DESC, of_class.aged_from, of_class.case_id
     LIMIT $7
 ) AS first
 """
@@ -54,13 +81,8 @@ MOVED = """
 -- queues.moved: which waiting cases have left the band that was told last (C7)?
 SELECT case_id FROM (
     SELECT case_id, band_floor, band_ceiling,
-        points + LEAST($2::bigint, age / $3::bigint * $4::bigint)
-            + $5::bigint * LEAST(age, target_seconds) / target_seconds AS priority
-    FROM (
-        SELECT case_id, band_floor, band_ceiling, points, target_seconds,
-            GREATEST(0, floor(extract(epoch FROM $1::timestamptz - aged_from)))::bigint AS age
-        FROM cases WHERE queue IS NOT NULL
-    ) AS aged
+        priority_at(points, target_seconds, aged_from, $1, $2, $3, $4, $5) AS priority
+    FROM cases WHERE queue IS NOT NULL
 ) AS valued
 WHERE priority >= band_ceiling OR priority < band_floor
 LIMIT $6

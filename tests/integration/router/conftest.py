@@ -15,8 +15,9 @@ from contracts.router import CaseEvent
 from services.router.bell import Bell
 from services.router.domain.case import Case
 from services.router.handlers.messages import handler
-from services.router.handlers.rounds import Round, match_queues, sweep
+from services.router.handlers.rounds import Round, match_queues
 from services.router.handlers.snapshots import tell_latest
+from services.router.handlers.sweeps import sweep
 from services.router.storage import queues
 from services.router.storage.agents import Everybody
 from services.runtime.database import Pool, open_pool

@@ -11,6 +11,7 @@ import pytest
 from services.router.bell import Bell
 from services.router.domain.case import Case
 from services.router.handlers.rounds import LOOK_MIN, LOOK_PER_PLACE
+from services.router.handlers.sweeps import sweep_loop
 from services.router.matcher import IDLE_SECONDS, Matcher
 from services.runtime.context import ServiceContext
 from services.runtime.frames import Frame
@@ -39,7 +40,7 @@ class Mute:
 
 @asynccontextmanager
 async def running(router: Router, bell: Bell) -> AsyncIterator[ServiceContext]:
-    """Run a matcher; it must have ended soon after it was told to stop."""
+    """Run a matcher and a sweeper; they must have ended soon after they were told to stop."""
     settings = Settings.model_validate({"kafka_bootstrap": "127.0.0.1:9", "postgres_dsn": "postgresql://unused"})
     context = ServiceContext(
         service="router",
@@ -53,6 +54,7 @@ async def running(router: Router, bell: Bell) -> AsyncIterator[ServiceContext]:
     )
     async with asyncio.timeout(DEADLINE_SECONDS), asyncio.TaskGroup() as group:
         group.create_task(Matcher(context, bell).run())
+        group.create_task(sweep_loop(context))
         yield context
         context.stopping.set()
 
