@@ -53,6 +53,7 @@ def _given() -> argparse.Namespace:
     known = "; ".join(f"{name}: {workload.title}" for name, workload in WORKLOADS.items())
     parser.add_argument("workloads", nargs="*", metavar="W", help=f"only these ({known})")
     parser.add_argument("--quick", action="store_true", help="do less, each workload within 90 seconds")
+    parser.add_argument("--long", action="store_true", help="W3 for ten minutes, W7 for an hour")
     parser.add_argument("--runs", type=int, default=3, help="how often each figure is measured")
     parser.add_argument("--cases", type=int, help="W4: cases in the saturation run")
     parser.add_argument("--alone", type=int, help="W4: cases sent one by one")
@@ -81,7 +82,8 @@ def _measured(name: str, given: argparse.Namespace, environment: Mapping[str, An
         start_kafka(Path(folder) / "kafka") as kafka,
         start_postgres(Path(folder) / "postgres", options=WORKLOADS[name].postgres) as postgres,
     ):
-        ground = Ground(kafka.bootstrap, postgres.dsn, Path(folder), given.runs, given.quick, given.cases, given.alone)
+        wanted = (given.runs, given.quick, given.cases, given.alone, given.long)
+        ground = Ground(kafka.bootstrap, postgres.dsn, Path(folder), *wanted)
         share = Share()
         try:
             with Runner(loop_factory=uvloop.new_event_loop) as runner:

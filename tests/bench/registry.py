@@ -2,11 +2,23 @@
 
 from tests.bench.servers import PRELOADED
 from tests.bench.workload import Workload, Workloads
-from tests.bench.workloads import beside_peers, closed_loop, cost, one_hop, routing, sms, timer_storm, timer_wheel
+from tests.bench.workloads import (
+    beside_peers,
+    closed_loop,
+    cost,
+    jobs,
+    one_hop,
+    routing,
+    sms,
+    steady_timers,
+    timer_storm,
+    timer_wheel,
+)
 
 WORKLOADS: Workloads = {
     "W1": Workload("a million timers set over a day, then a hundred thousand due now", timer_wheel.run),
     "W2": Workload("20,000 timers due in one instant, half of them moved or cancelled before", timer_storm.run),
+    "W3": Workload("200 timers a second, minute after minute, while a million others wait", steady_timers.run),
     "W4": Workload("the closed loop: one chat message until its case is closed, all five services", closed_loop.run),
     "W4cpu": Workload("where each microsecond of a case of the closed loop goes", cost.run, PRELOADED),
     "W4p": Workload(
@@ -14,6 +26,7 @@ WORKLOADS: Workloads = {
         beside_peers.run,
     ),
     "W5": Workload("one hop: an event read, its effect and its answer stored once, the answer on Kafka", one_hop.run),
+    "W6": Workload("a million jobs that do nothing, burnt down", jobs.run),
     "W9": Workload("10,000 waiting cases, 1,000 agents of 20 skills, fifty of whom come or go a second", routing.run),
     "W10": Workload("10,000 SMS through a provider that takes 100 a second, refuses some and answers not all", sms.run),
 }

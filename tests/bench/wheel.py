@@ -6,6 +6,7 @@ writes down each firing in one row and says nothing: the rows are the proof.
 
 import asyncio
 import gc
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from services.runtime.firing import timers_loop
 from services.runtime.journey import GC_THRESHOLDS
 from services.runtime.logs import Log
 from services.runtime.processing import Processing
-from services.runtime.timers import Timer
+from services.runtime.timers import Timer, schedule
 from services.runtime.work import Outgoing, TimerFired, Work
 from tests.bench.workload import Ground, NoResultError
 from tests.support.floor import migrate_schema, settings_for
@@ -38,6 +39,10 @@ SELECT count(*) AS fired, count(DISTINCT timer_id) AS timers, count(*) FILTER (W
     (SELECT count(*) FROM timers) AS waiting, (SELECT count(*) FROM parked) AS parked
 FROM fired
 """
+BATCH = 10_000
+"""Timers of one transaction that sets very many."""
+SETTERS = 2
+"""Connections that do so."""
 KINDS = ("promise_due", "clock_warning", "callback_due", "reminder")
 
 
@@ -58,6 +63,8 @@ class Wheel:
     """Seconds from due to the commit of the firing, of every timer."""
     last_at: datetime | None = None
     """When the newest firing was committed."""
+    effect: bool = True
+    """Whether the handler writes down each firing; else it does nothing at all."""
     _batch: Sequence[datetime] = ()
     _progress: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -104,7 +111,8 @@ class Wheel:
         timers = [received.message for received in work.received if isinstance(received.message, TimerFired)]
         ids: list[UUID] = [each.timer_id for each in timers]
         self._batch = [each.due_at for each in timers]
-        await work.connection.execute(WRITE, ids, [each.generation for each in timers], self._batch)
+        if self.effect:
+            await work.connection.execute(WRITE, ids, [each.generation for each in timers], self._batch)
         return ()
 
     def _committed(self, _said: int) -> None:
@@ -115,7 +123,7 @@ class Wheel:
 
 
 @asynccontextmanager
-async def a_wheel(ground: Ground, name: str) -> AsyncIterator[Wheel]:
+async def a_wheel(ground: Ground, name: str, *, effect: bool = True) -> AsyncIterator[Wheel]:
     """Give a wheel on an empty schema; what others left behind is written to disk first."""
     settings = settings_for(ground.postgres, ground.kafka)
     await migrate_schema(settings, name)
@@ -124,7 +132,7 @@ async def a_wheel(ground: Ground, name: str) -> AsyncIterator[Wheel]:
         await pool.execute("CHECKPOINT")
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)  # as in every process of the product
-        yield Wheel(pool)
+        yield Wheel(pool, effect=effect)
         await pool.execute(f'DROP SCHEMA "{name}" CASCADE')
 
 
@@ -132,3 +140,19 @@ def spread(name: str, count: int, begin: datetime, over: timedelta) -> list[Time
     """Return timers whose due moments are spread evenly over a time, in an order that has nothing to do with it."""
     step = over / count
     return [timer(name, number, begin + step * (number * 7919 % count)) for number in range(count)]
+
+
+async def set_all(wheel: Wheel, timers: Sequence[Timer]) -> float:
+    """Set these by the production code, some transactions at a time, and return how many a second."""
+    batches = iter([timers[at : at + BATCH] for at in range(0, len(timers), BATCH)])
+
+    async def setter() -> None:
+        for batch in batches:
+            async with wheel.pool.acquire() as connection, connection.transaction():
+                await schedule(connection, batch)
+
+    began = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(SETTERS):
+            group.create_task(setter())
+    return len(timers) / (time.perf_counter() - began)

@@ -23,10 +23,16 @@ class Ground:
     """W4: cases in the saturation run."""
     alone: int | None = None
     """W4: cases sent one by one."""
+    long: bool = False
+    """W3 and W7: as long as in the standard of the suite, ten minutes and an hour."""
 
     def size(self, full: int, quick: int) -> int:
         """Return how much is to be done."""
         return quick if self.quick else full
+
+    def seconds(self, usual: float, quick: float, long: float) -> float:
+        """Return how long a steady load is to be watched."""
+        return long if self.long else self.size(round(usual), round(quick))
 
 
 class NoResultError(Exception):

@@ -4,20 +4,15 @@ The limit of setting is ``COPY`` of the same rows into an equal table; the limit
 due rows away and writes one row for each, with nobody between who looks at them.
 """
 
-import asyncio
 import time
 from collections.abc import Sequence
 from datetime import timedelta
 
-from services.runtime.timers import Timer, schedule
+from services.runtime.timers import Timer
 from tests.bench.processor import each, used
-from tests.bench.wheel import Wheel, a_wheel, spread, timer
+from tests.bench.wheel import BATCH, SETTERS, Wheel, a_wheel, set_all, spread, timer
 from tests.bench.workload import Ground, Measured, percentile
 
-BATCH = 10_000
-"""Timers of one transaction."""
-SETTERS = 2
-"""Connections that set timers."""
 DEADLINE_SECONDS = 60.0
 TWIN = """
 CREATE TABLE twin (LIKE timers INCLUDING ALL);
@@ -49,12 +44,12 @@ async def _measure(wheel: Wheel, measured: Measured, parked: int, due: int) -> N
     day = spread("day", parked, wheel.now() + timedelta(minutes=10), timedelta(hours=24))
     limit = await _copied(wheel, day[: parked // 4])
     before = used({})
-    measured.add("W1_timers_scheduled_per_second", await _set(wheel, day), limit)
+    measured.add("W1_timers_scheduled_per_second", await set_all(wheel, day), limit)
     setting = each(before, used({}), parked, 1e6)
     await wheel.pool.execute("CHECKPOINT")
     moment = wheel.now() + timedelta(seconds=2 + due / 40_000)
     now = [timer("now", number, moment) for number in range(due)]
-    await _set(wheel, now)
+    await set_all(wheel, now)
     async with wheel.turning():
         await wheel.wait_until(moment)
         before = used({})
@@ -68,22 +63,6 @@ async def _measure(wheel: Wheel, measured: Measured, parked: int, due: int) -> N
     measured.add("W1_cpu_us_per_timer_fired", firing["sum"])
     cost = {"cpu_us_per_timer_set": setting, "cpu_us_per_timer_fired": firing}
     measured.details = {"batch": BATCH, "setters": SETTERS, **cost, "checked": await wheel.counted(due, parked)}
-
-
-async def _set(wheel: Wheel, timers: Sequence[Timer]) -> float:
-    """Set these by the production code, some transactions at a time, and return how many a second."""
-    batches = iter([timers[at : at + BATCH] for at in range(0, len(timers), BATCH)])
-
-    async def setter() -> None:
-        for batch in batches:
-            async with wheel.pool.acquire() as connection, connection.transaction():
-                await schedule(connection, batch)
-
-    began = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
-        for _ in range(SETTERS):
-            group.create_task(setter())
-    return len(timers) / (time.perf_counter() - began)
 
 
 async def _copied(wheel: Wheel, timers: Sequence[Timer]) -> float:
