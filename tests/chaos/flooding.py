@@ -6,26 +6,24 @@ everything that it floods.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from itertools import count, cycle
 
 import orjson
-import psutil
 from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from services.runtime.partitioning import partition_of
 from tests.chaos.rig import SERVICE_NAMES, Rig
 from tests.support.driver import RECEIVED, Driver, Journey, Saying, headers_of
+from tests.support.memory import Look, resident, shared, watching
 
 TOPIC = "channel.chat"
 BATCH_BYTES = 1_000_000
 TICK_SECONDS = 0.05
-SAMPLE_SECONDS = 0.5
 FIRST = 50_000_000
 """Customers of no driver."""
 
@@ -136,41 +134,13 @@ async def flooding(driver: Driver) -> AsyncIterator[Flood]:
 @asynccontextmanager
 async def watched(rig: Rig) -> AsyncIterator[Mapping[str, int]]:
     """Give the most MiB that each service, Kafka and PostgreSQL have needed, seen again and again in the block."""
-    looks: dict[str, Callable[[], int]] = {
-        name: _resident(psutil.Process(await rig.pid(name))) for name in SERVICE_NAMES
-    }
-    looks["kafka"] = _resident(psutil.Process(rig.servers.kafka.pid))
-    looks["postgres"] = partial(_shared, psutil.Process(rig.servers.postgres.pid))
-    most = dict.fromkeys(looks, 0)
-    watching = asyncio.create_task(_watch(looks, most))
-    try:
+    looks: dict[str, Look] = {name: resident(await rig.pid(name)) for name in SERVICE_NAMES}
+    looks["kafka"] = resident(rig.servers.kafka.pid)
+    looks["postgres"] = shared(rig.servers.postgres.pid)
+    async with watching(looks) as most:
         yield most
-    finally:
-        watching.cancel()
 
 
 def too_large(most: Mapping[str, int]) -> Mapping[str, int]:
     """Return who of these needed more MiB than it may."""
     return {name: mib for name, mib in most.items() if mib > MEMORY_MIB.get(name, SERVICE_MIB)}
-
-
-async def _watch(looks: Mapping[str, Callable[[], int]], most: dict[str, int]) -> None:
-    while True:
-        for name, look in looks.items():
-            most[name] = max(most[name], await asyncio.to_thread(look) >> 20)
-        await asyncio.sleep(SAMPLE_SECONDS)
-
-
-def _resident(process: psutil.Process) -> Callable[[], int]:
-    return lambda: int(process.memory_info().rss)
-
-
-def _shared(server: psutil.Process) -> int:
-    """Return what all processes of PostgreSQL need together, what they share counted once."""
-    used = 0
-    for process in (server, *server.children(recursive=True)):
-        try:
-            used += process.memory_full_info().pss
-        except psutil.NoSuchProcess:
-            continue
-    return used

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.support.driver import Driver
+from tests.support.driver import BROKEN, Driver
 
 DUPLICATED = 0.2
 WINDOW_SECONDS = 1.0
@@ -26,14 +26,18 @@ class Load:
     driver: Driver
     rate: float
     dice: random.Random
+    duplicated: float = DUPLICATED
+    """Which share of the first messages is sent twice."""
+    text: str = BROKEN
+    """What each customer says first."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
-        """Begin cases until told to end; a fifth of the first messages is sent twice."""
+        """Begin cases until told to end."""
         begun, number = time.perf_counter(), 0
         while not self.ended.is_set():
             number += 1
-            await self.driver.contact(copies=1 + (self.dice.random() < DUPLICATED))
+            await self.driver.contact(copies=1 + (self.dice.random() < self.duplicated), text=self.text)
             await asyncio.sleep(max(0.0, begun + number / self.rate - time.perf_counter()))
 
     async def steady(self, seconds: float) -> None:
@@ -63,11 +67,11 @@ class Pace:
 def pace(sent: Sequence[float], closed: Sequence[float], fault: tuple[float, float], before: float) -> Pace:
     """Return it; ``before`` is when the undisturbed time began."""
     sent, closed = sorted(sent), sorted(closed)
-    usual = max(_count(closed, before, fault[0]) / (fault[0] - before), 0.1)
+    usual = max(between(closed, before, fault[0]) / (fault[0] - before), 0.1)
     end, last = fault[1], sent[-1] if sent else fault[1]
     steps = [end + STEP_SECONDS * step for step in range(max(1, round((last - end) / STEP_SECONDS)))]
-    recovered = [at for at in steps if _count(closed, at, at + WINDOW_SECONDS) >= SHARE * usual * WINDOW_SECONDS]
-    best = max(_count(closed, at, at + BEST_SECONDS) for at in steps if at < end + RECOVERY_SECONDS)
+    recovered = [at for at in steps if between(closed, at, at + WINDOW_SECONDS) >= SHARE * usual * WINDOW_SECONDS]
+    best = max(between(closed, at, at + BEST_SECONDS) for at in steps if at < end + RECOVERY_SECONDS)
     backlog = max((place + 1 - bisect_left(closed, at) for place, at in enumerate(sent)), default=0)
     return Pace(round(recovered[0] - end, 1) if recovered else None, round(best / BEST_SECONDS / usual, 2), backlog)
 
@@ -79,5 +83,6 @@ def slowest(driver: Driver, since: float = 0.0, until: float = float("inf")) -> 
     return round(statistics.quantiles(took, n=100)[-1], 2) if len(took) > 1 else 0.0
 
 
-def _count(moments: Sequence[float], begin: float, end: float) -> int:
+def between(moments: Sequence[float], begin: float, end: float) -> int:
+    """Return how many of these ordered moments lie between two."""
     return bisect_left(moments, end) - bisect_left(moments, begin)

@@ -20,6 +20,7 @@ from tests.support.cluster import Cluster
 from tests.support.driver import Driver
 from tests.support.history import History, Verdict
 from tests.support.history.recording import SERVICES, Addresses
+from tests.support.killing import kill, restarted
 from tests.support.proxy import Door
 from tests.support.system import System
 
@@ -114,18 +115,11 @@ class Rig:
 
     async def kill(self, *services: str) -> None:
         """Kill these at once and return when `up` has started each again."""
-        gone = {service: await self.pid(service) for service in services}
-        for pid in gone.values():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        for service, pid in gone.items():
-            await self.restarted(service, pid)
+        await kill(self.system, *services)
 
     async def restarted(self, service: str, pid: int) -> None:
         """Return when another process has taken the place of this one."""
-        async with asyncio.timeout(30):
-            while await self.pid(service) == pid:  # noqa: ASYNC110 - the fact lies in another process
-                await asyncio.sleep(0.05)
+        await restarted(self.system, service, pid)
 
     async def replica(self, service: str, **others: str) -> "subprocess.Popen[bytes]":
         """Start a second process of a service; nobody restarts it."""
