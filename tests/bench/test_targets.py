@@ -8,10 +8,10 @@ from tests.bench.targets import GATE, TARGETS, Target, fallen, missed
 @pytest.mark.parametrize(
     ("rate", "assigned", "start", "named"),
     [
-        (200.0, 40.0, 10.0, []),
-        (199.9, 40.0, 10.0, ["W4 cases per second: 199.9"]),
-        (200.0, 40.1, 10.0, ["W4 alone, assigned (p50): 40.1 ms"]),
-        (200.0, 40.0, 10.01, ["start: 10.01 s"]),
+        (500.0, 40.0, 10.0, []),
+        (499.9, 40.0, 10.0, ["W4 cases per second: 499.9"]),
+        (500.0, 40.1, 10.0, ["W4 alone, assigned (p50): 40.1 ms"]),
+        (500.0, 40.0, 10.01, ["start: 10.01 s"]),
         (12.0, 90.0, 30.0, ["W4 cases per second: 12", "W4 alone, assigned (p50): 90 ms", "start: 30 s"]),
     ],
 )

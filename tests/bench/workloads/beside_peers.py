@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from tests.bench.captured import mark
 from tests.bench.customers import Customers, customers_of
 from tests.bench.peers.event import FACTS as PEER_FACTS
 from tests.bench.peers.event import STEPS
@@ -18,7 +19,7 @@ from tests.bench.peers.registry import PEERS
 from tests.bench.peers.stand import Peer, Stand, Stored, a_stand
 from tests.bench.processor import each, used
 from tests.bench.workload import Ground, Measured, NoResultError, percentile
-from tests.bench.workloads.closed_loop import DEADLINE_SECONDS, FACTS, ends, one_by_one, product, saturate, warmed
+from tests.bench.workloads.closed_loop import DEADLINE_SECONDS, FACTS, one_by_one, product, saturate, warmed
 
 CASES = 2000
 WARM_SHARE = 4
@@ -86,7 +87,7 @@ async def _product(ground: Ground) -> Trial:
         driver = await warmed(system, cases // WARM_SHARE)
 
         async def facts() -> int:
-            return sum(number for place, number in (await ends(system)).items() if place.topic in FACTS)
+            return sum(number for place, number in (await mark(system)).ends.items() if place.topic in FACTS)
 
         names = {pid: name for name, pid in system.ready["pids"].items()}
         trial = await _trial(ground, driver, facts, cases, names)

@@ -4,70 +4,91 @@ All five services consume everything that they consume in production; a driver t
 people would.
 """
 
-import os
+import asyncio
+import random
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
 from uuid import uuid4
 
-import asyncpg
-import httpx
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
+from services.runtime.records import Record
+from tests.bench import rawkafka, rawrows
+from tests.bench.captured import SERVICES, Mark, by_topic, checked, is_ours, mark, records
 from tests.bench.customers import Customers
-from tests.bench.limit import Limit, measure
+from tests.bench.limit import Counts, Limit, Sample, deliveries, measure
 from tests.bench.processor import each, used
-from tests.bench.workload import Ground, Measured, NoResultError
+from tests.bench.workload import Ground, Measured, NoResultError, percentile
+from tests.chaos.load import Load
 from tests.support.driver import DEPARTMENTS, Driver, Journey
+from tests.support.memory import resident, watching
 from tests.support.system import AWAKE, System, running_system
 
-TOPICS = (
-    "contacts",
-    "case.events",
-    "case.snapshots",
-    "followups",
-    "notifications",
-    "channel.outbound",
-    "channel.receipts",
-    "case.commands",
-)
-READERS = {
-    "contacts": 3,
-    "case.events": 5,
-    "followups": 3,
-    "notifications": 2,
-    "channel.receipts": 2,
-    "case.commands": 1,
-}
-"""How many consumers read a topic: our readers, and the driver on the journal."""
+READERS = Counter(topic for service in SERVICES for topic in service.topics)
+"""How many of our services read a topic; the driver reads the journal, too."""
 FACTS = ("case.events", "followups", "notifications")
 """Whose records are durable facts."""
 DEADLINE_SECONDS = 300.0
 ONE_BROKER = {"CASELOOP_TOPIC_REPLICATION": "1"}
 CASES = 3000
 ALONE = 60
+WARM = 300
+SETTLING_SECONDS = 2.0
+"""Of a steady load: who begins before then is not judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run at saturation."""
+
+    cases: int
+    seconds: float
+    cost: Mapping[str, float]
+    """Milliseconds of the processors for one case, by process."""
+    mib: Mapping[str, int]
+    """The most that each service had resident."""
+    before: Mark
+    after: Mark
+
+    @property
+    def rate(self) -> float:
+        """Return cases a second from the first contact to the last close."""
+        return self.cases / self.seconds
 
 
 async def run(ground: Ground) -> Measured:
-    """Measure one saturation run, and cases one by one before it."""
+    """Measure cases one by one, then one saturation run, then a steady load of half as many."""
     with product(ground) as system:
-        cases, alone = ground.cases or ground.size(CASES, 1500), ground.alone or ground.size(ALONE, 30)
-        return await _bench(system, cases, alone)
+        measured = Measured(environment={"start_seconds": round(system.started_seconds, 2)})
+        driver = await warmed(system, WARM)
+        singles = await one_by_one(driver, ground.alone or ground.size(ALONE, 30))
+        run = await _saturated(system, driver, ground.cases or ground.size(CASES, 1500))
+        sample = Sample(await records(system, run.before.ends, run.after.ends), SERVICES, rawrows.ROUTER)
+        half = await steady(driver, run.rate / 2, ground.size(30, 12))
+        limit = await measure(system.kafka, system.postgres, ground.scratch, sample)
+        raw = await _raw(system, sample.records[0])
+        await driver.stop()
+        _report_run(measured, run, sample, limit)
+        _report_latency(measured, singles, half, raw)
+        measured.details["checked"] = await checked(system, driver)
+        return measured
 
 
 @contextmanager
-def product(ground: Ground) -> Iterator[System]:
-    """Run all five services on these servers."""
-    addresses = ("--kafka", ground.kafka, "--postgres", ground.postgres)
-    with running_system(ground.scratch / "up", *addresses, *AWAKE, environment=ONE_BROKER) as system:
+def product(ground: Ground, *policy: str, postgres: str = "", **environment: str) -> Iterator[System]:
+    """Run all five services on these servers, or in another database."""
+    addresses = ("--kafka", ground.kafka, "--postgres", postgres or ground.postgres)
+    folder = ground.scratch / f"up-{uuid4().hex[:8]}"
+    with running_system(folder, *addresses, *(policy or AWAKE), environment=ONE_BROKER | environment) as system:
         yield system
 
 
-async def warmed(system: System, cases: int) -> Driver:
+async def warmed(system: System, cases: int, **given: Any) -> Driver:  # noqa: ANN401 - fields of a driver
     """Return a driver with agents at work, when so many cases are over: statements are compiled then."""
-    driver = Driver(system.kafka, uuid4().hex[:8])
+    driver = Driver(system.kafka, uuid4().hex[:8], **given)
     await driver.start()
     await driver.agents(4, DEPARTMENTS)
     await saturate(driver, cases)
@@ -75,18 +96,20 @@ async def warmed(system: System, cases: int) -> Driver:
     return driver
 
 
-async def _bench(system: System, cases: int, alone: int) -> Measured:
-    driver = await warmed(system, 300)
-    singles = await one_by_one(driver, alone)
-    names = {pid: name for name, pid in system.ready["pids"].items()}
-    before, known = used(names), await ends(system)
-    seconds = await saturate(driver, cases)
-    after = used(names)
-    counts, values = await _records(system, known)
-    await driver.stop()
-    limit = await measure(system.kafka, system.postgres, values[:20_000])
-    checked = await _checked(system, driver)
-    return _report(system, cases, seconds, singles, each(before, after, cases, 1000), counts, limit, checked)
+async def _saturated(system: System, driver: Driver, cases: int) -> _Run:
+    names = names_of(system)
+    looks = {service.name: resident(system.present_pid(service.name)) for service in SERVICES}
+    before, processors = await mark(system), used(names)
+    async with watching(looks) as mib:
+        seconds = await saturate(driver, cases)
+    cost = each(processors, used(names), cases, 1000)
+    await driver.until_quiet(DEADLINE_SECONDS)
+    return _Run(cases, seconds, cost, dict(mib), before, await mark(system))
+
+
+def names_of(system: System) -> dict[int, str]:
+    """Return who the product's processes are, by process id."""
+    return {pid: name for name, pid in system.ready["pids"].items()}
 
 
 async def saturate(customers: Customers, cases: int) -> float:
@@ -115,87 +138,74 @@ async def one_by_one(customers: Customers, cases: int) -> list[Journey]:
     return done
 
 
-async def ends(system: System) -> dict[TopicPartition, int]:
-    """Return how many records each place of a topic has had."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=system.kafka)
-    await consumer.start()
-    parts = [
-        TopicPartition(topic, part) for topic in TOPICS for part in consumer.partitions_for_topic(topic) or range(12)
-    ]
-    ends: dict[TopicPartition, int] = await consumer.end_offsets(parts)
-    await consumer.stop()
-    return ends
+async def steady(driver: Driver, rate: float, seconds: float) -> list[Journey]:
+    """Begin so many cases a second and return the journeys of all but the first, when all are over."""
+    known = set(driver.journeys)
+    load = Load(driver, rate, random.Random(0), duplicated=0.0)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(load.run())
+        await asyncio.sleep(seconds)
+        load.ended.set()
+    await driver.until_closed(len(driver.journeys), DEADLINE_SECONDS)
+    await driver.until_quiet(DEADLINE_SECONDS)
+    begun = [journey for name, journey in driver.journeys.items() if name not in known]
+    settled = min(journey.sent for journey in begun) + SETTLING_SECONDS
+    return [journey for journey in begun if journey.sent >= settled]
 
 
-async def _records(system: System, since: dict[TopicPartition, int]) -> tuple[Counter[str], list[bytes]]:
-    """Return how many records each topic got since then, and their values."""
-    until = await ends(system)
-    consumer = AIOKafkaConsumer(bootstrap_servers=system.kafka)
-    await consumer.start()
-    grown = [part for part in until if until[part] > since[part]]
-    consumer.assign(grown)
-    for part in grown:
-        consumer.seek(part, since[part])
-    counts: Counter[str] = Counter()
-    values: list[bytes] = []
-    total = sum(until[part] - since[part] for part in grown)
-    while sum(counts.values()) < total:
-        for part, records in (await consumer.getmany(timeout_ms=1000, max_records=5000)).items():
-            counts[part.topic] += len(records)
-            values.extend(record.value or b"" for record in records)
-    await consumer.stop()
-    return counts, values
+async def _raw(system: System, record: Record) -> float:
+    """Return the seconds that no design of three hops can avoid until a case has its handler: two commits between."""
+    ping, commit = await rawkafka.ping_seconds(system.kafka, record), await rawrows.commit_seconds(system.postgres)
+    return 3 * ping + 2 * commit
 
 
-async def _checked(system: System, driver: Driver) -> dict[str, int]:
-    """Count in the provider's log and the tables; a run with a lost or doubled case is no result."""
-    async with httpx.AsyncClient(timeout=60) as client:
-        accepted = (await client.get(f"{system.sms}/messages")).json()
-    messages = accepted["messages"] if isinstance(accepted, dict) else accepted
-    references = [message["client_reference"] for message in messages]
-    connection = await asyncpg.connect(system.postgres)
-    closed = await connection.fetchval("SELECT count(*) FROM router.cases WHERE state = 'closed'")
-    facts = await connection.fetchval("SELECT count(*) FROM router.cases")
-    await connection.close()
-    if len(references) != len(set(references)) or closed != driver.closed or facts != len(driver.journeys):
-        raise NoResultError(
-            f"{closed} closed and {facts} opened in the database, {driver.closed} of "
-            f"{len(driver.journeys)} seen closed, {len(references)} SMS of {len(set(references))} references"
-        )
-    return {"cases": facts, "closed": closed, "sms_accepted": len(references)}
-
-
-def _report(  # noqa: PLR0917 - one document of all that was measured
-    system: System,
-    cases: int,
-    seconds: float,
-    singles: list[Journey],
-    cpu: dict[str, float],
-    counts: Counter[str],
-    limit: Limit,
-    checked: dict[str, int],
-) -> Measured:
-    per_case = {topic: round(counts[topic] / cases, 2) for topic in sorted(counts)}
-    produced = sum(per_case.values()) + 1
-    consumed = sum(per_case[topic] * READERS.get(topic, 0) for topic in per_case) + 1
-    rows = 2 * (per_case.get("contacts", 0) + per_case.get("case.events", 0)) + per_case.get("case.commands", 0)
-    best = limit.per_second(produced, consumed, consumed / 2, rows, os.cpu_count() or 1)
-    rate = cases / seconds
-    facts = sum(per_case.get(topic, 0) for topic in FACTS)
-    measured = Measured(environment={"start_seconds": round(system.started_seconds, 2)})
-    measured.put(
-        "W4_cases_per_second",
-        product=round(rate, 1),
-        limit=round(best, 1),
-        ratio=round(rate / best, 3),
-        cases=cases,
+def _report_run(measured: Measured, run: _Run, sample: Sample, limit: Limit) -> None:
+    wanted, per_case = deliveries(sample), by_topic(sample.records, run.cases)
+    counts = Counts(
+        consumed=sum(number * (READERS[topic] + (topic == "case.events")) for topic, number in per_case.items()),
+        decoded=sum(wanted.values()) / run.cases,
+        encoded=sum(is_ours(record) for record in sample.records) / run.cases,
+        produced=len(sample.records) / run.cases,
+        busiest=max(wanted.values()) / run.cases,
+        changed=(run.after.changes - run.before.changes) / run.cases,
     )
-    measured.put("W4_facts_per_second", product=round(rate * facts, 1))
-    measured.put("W4_alone_assigned_ms", **_spread((each.assigned - each.sent) * 1000 for each in singles))
+    best = limit.per_second(counts)
+    measured.add("W4_cases_per_second", run.rate, best)
+    facts = sum(per_case.get(topic, 0) for topic in FACTS)
+    measured.add("W4_facts_per_second", run.rate * facts)
+    measured.put("W4_cpu_ms_per_case", **run.cost)
+    measured.put("W4_memory_mib", **run.mib)
+    measured.details |= {
+        "cases": run.cases,
+        "records_per_case": per_case,
+        "raw_rates": limit.rates(),
+        "wal_bytes_per_row_operation": limit.rows.wal_bytes,
+        "limit_counts_per_case": {
+            **{key: round(value or 0, 1) for key, value in asdict(counts).items()},
+            "rows": counts.rows,
+        },
+        "limit_ms_per_case": {name: round(1000 * part, 3) for name, part in limit.seconds(counts).items()},
+    }
+
+
+def _report_latency(measured: Measured, singles: Sequence[Journey], half: Sequence[Journey], raw: float) -> None:
+    assigned = [(each.assigned - each.sent) * 1000 for each in singles]
+    measured.put("W4_alone_assigned_ms", **_spread(assigned))
     measured.put("W4_alone_closed_ms", **_spread((each.closed - each.sent) * 1000 for each in singles))
-    measured.put("W4_cpu_ms_per_case", **cpu)
-    measured.details = {"records_per_case": per_case, "raw_rates": limit.rates(), "checked": checked}
-    return measured
+    measured.add("W4_alone_to_raw", statistics.median(assigned) / (1000 * raw))
+    moments = {
+        "assigned": [(each.assigned - each.sent) * 1000 for each in half],
+        "closed": [(each.closed - each.sent) * 1000 for each in half],
+    }
+    measured.put(
+        "W4_half_load_ms",
+        **{
+            f"{name}_{title}": round(percentile(took, share), 1)
+            for name, took in moments.items()
+            for title, share in (("p50", 0.5), ("p99", 0.99))
+        },
+    )
+    measured.details |= {"half_load_cases": len(half), "raw_ms": round(1000 * raw, 2)}
 
 
 def _spread(milliseconds: Iterable[float]) -> dict[str, float]:

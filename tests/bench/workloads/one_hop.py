@@ -26,9 +26,10 @@ from services.runtime.clock import SystemClock
 from services.runtime.database import Pool, open_pool
 from services.runtime.frames import Frame
 from services.runtime.publishing import KafkaPublisher
+from services.runtime.records import Record
 from services.runtime.settings import STANDARD_POLICY, Settings
-from tests.bench import hop
-from tests.bench.limit import measure
+from tests.bench import hop, rawrows
+from tests.bench.limit import Counts, Sample, measure
 from tests.bench.processor import each, used
 from tests.bench.workload import Ground, Measured, NoResultError, percentile
 from tests.support.floor import migrate_schema, settings_for
@@ -43,8 +44,7 @@ its sender to the reader of its answer."""
 TICK_SECONDS = 0.005
 LOOK_SECONDS = 0.03
 VALUE_BYTES = 531
-ROWS_PER_EVENT = 4
-"""Inbox, state, outbox, and the outbox's row again when it goes."""
+ONE_HOP = Counts(consumed=1, decoded=1, encoded=1, produced=1, busiest=1)
 DEADLINE_SECONDS = 100.0
 SOURCE = "bench/driver"
 COUNTED = """
@@ -105,13 +105,13 @@ async def run(ground: Ground) -> Measured:
 
 async def _measure(ground: Ground, bench: Bench, measured: Measured, events: int, pid: int) -> float:
     frames = bench.frames(events)
-    limit = await measure(ground.kafka, ground.postgres, [frame.value for frame in frames[:20_000]])
+    limit = await measure(ground.kafka, ground.postgres, ground.scratch, _sample(frames[:20_000]))
     before, began = used({pid: hop.NAME}), time.perf_counter()
     for at in range(0, events, PORTION):
         await bench.feed(frames[at : at + PORTION])
     await bench.drained()
     rate = events / (time.perf_counter() - began)
-    measured.add("W5_events_per_second", rate, limit.per_second(1, 1, 1, ROWS_PER_EVENT, os.cpu_count() or 1))
+    measured.add("W5_events_per_second", rate, limit.per_second(ONE_HOP))
     cost = each(before, used({pid: hop.NAME}), events, 1e6)
     measured.add("W5_cpu_us_per_event", cost["sum"])
     measured.details["cpu_us_per_event"] = cost
@@ -212,6 +212,11 @@ async def _a_service(ground: Ground, settings: Settings) -> AsyncIterator[int]:
             if process.returncode is None:
                 process.terminate()
             await process.wait()
+
+
+def _sample(frames: Sequence[Frame]) -> Sample:
+    found = [Record(f.topic, 0, number, 0, f.key, f.value, f.headers) for number, f in enumerate(frames)]
+    return Sample(found, (hop.SERVICE,), rawrows.HOP)
 
 
 def _frame(number: int, now: datetime) -> Frame:
