@@ -7,7 +7,9 @@ from tests.bench.workloads import (
     closed_loop,
     cost,
     jobs,
+    mixed,
     one_hop,
+    restarts,
     routing,
     sms,
     steady_timers,
@@ -27,6 +29,8 @@ WORKLOADS: Workloads = {
     ),
     "W5": Workload("one hop: an event read, its effect and its answer stored once, the answer on Kafka", one_hop.run),
     "W6": Workload("a million jobs that do nothing, burnt down", jobs.run),
+    "W7": Workload("disputes with promises, calls back and milestones, the last quarter beside the first", mixed.run),
+    "W8": Workload("each service killed in turn at half load", restarts.run),
     "W9": Workload("10,000 waiting cases, 1,000 agents of 20 skills, fifty of whom come or go a second", routing.run),
     "W10": Workload("10,000 SMS through a provider that takes 100 a second, refuses some and answers not all", sms.run),
 }
