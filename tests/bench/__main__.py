@@ -55,7 +55,7 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="do less, each workload within 90 seconds")
     parser.add_argument("--long", action="store_true", help="W3 for ten minutes, W7 for an hour")
     parser.add_argument("--runs", type=int, default=3, help="how often each figure is measured")
-    parser.add_argument("--cases", type=int, help="W4: cases in the saturation run")
+    parser.add_argument("--cases", type=int, help="W4: cases in the saturation run; growth: stored ones")
     parser.add_argument("--alone", type=int, help="W4: cases sent one by one")
     parser.add_argument("--check", action="store_true", help="end with status 1 when a target was missed")
     parser.add_argument("--report", action="store_true", help="write docs/performance.md and pictures, and end")

@@ -64,6 +64,8 @@ TARGETS = (
     Target("W10_doubled", "W10 SMS doubled", most=0),
     Target("W10_lost", "W10 SMS lost", most=0),
     Target("W10_unresolved", "W10 SMS of which nobody knows", most=0),
+    Target("growth_cpu_ratio", "growth of what a case costs, many stored beside few", most=1.15),
+    Target("growth_whole_reads", "growth of tables read from end to end", most=0),
 )
 
 GATE = (

@@ -20,7 +20,7 @@ class Ground:
     quick: bool = False
     """Whether the whole workload has to be over within 90 seconds."""
     cases: int | None = None
-    """W4: cases in the saturation run."""
+    """W4: cases in the saturation run; growth: stored ones."""
     alone: int | None = None
     """W4: cases sent one by one."""
     long: bool = False
