@@ -1,9 +1,14 @@
 """Does the workload ``growth`` fill every table that closed cases fill?"""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
-from tests.bench.workloads.growth import TABLES
+import asyncpg
+
+from services.runtime.migrations import migrate
+from tests.bench.workloads.growth import TABLES, copy, keep
+from tests.support.servers import fresh_database
 
 SERVICES = Path(__file__).parents[2] / "services"
 CREATED = re.compile(r"^CREATE TABLE (\w+)", re.MULTILINE)
@@ -38,3 +43,38 @@ def test_every_table_of_a_service_is_filled_or_stays_small() -> None:
 
 def test_the_inbox_is_filled_wherever_messages_come_from_outside() -> None:
     assert {schema for schema, table in TABLES if table == "inbox"} == {"intake", "router", "followup", "notify"}
+
+
+TALKS = """
+INSERT INTO intake.conversations (
+    conversation_id, version, channel, customer_id, contact_id, started_at, last_at, ended, greeted
+)
+SELECT 'run-' || number, 1, 'chat', customer_id, gen_random_uuid(), created_at, created_at, true, true
+FROM intake.customers, unnest(ARRAY[1, 11]) AS talks (number)
+"""
+"""Copy 12 of the first and copy 2 of the second would be one if their numbers were but written behind their ids."""
+CUSTOMER = (
+    "INSERT INTO intake.customers (customer_id, root, created_at) SELECT id, id, now() FROM gen_random_uuid() AS id"
+)
+FOUND = """
+SELECT count(*) AS talks, count(DISTINCT customer_id) AS customers, max(started_at) - min(started_at) AS seconds,
+    (SELECT count(*) FROM intake.customers WHERE root = customer_id) AS roots
+FROM intake.conversations JOIN intake.customers USING (customer_id)
+"""
+
+
+async def test_copies_are_rows_of_their_own_and_belong_together(postgres_dsn: str) -> None:
+    async with fresh_database(postgres_dsn) as dsn:
+        connection = await asyncpg.connect(dsn)
+        await migrate(connection, "intake")
+        await connection.execute(CUSTOMER)
+        await connection.execute(TALKS)
+        await connection.execute("CREATE SCHEMA templates")
+        for table in ("customers", "conversations"):
+            await keep(connection, "intake", table)
+            await copy(dsn, "intake", table, 1, 12)
+
+        found = await connection.fetchrow(FOUND)
+        await connection.close()
+
+    assert dict(found or {}) == {"talks": 26, "customers": 13, "seconds": timedelta(seconds=12), "roots": 13}

@@ -52,7 +52,7 @@ SELECT format(
     string_agg(format(CASE
         WHEN data_type = 'uuid' THEN 'md5(%I::text || number)::uuid'
         WHEN column_name IN ('conversation_id', 'case_number', 'value', 'provider_ref')
-            THEN 'left(md5(%I || number), 16)'
+            THEN 'left(md5(%I || '':'' || number), 16)'
         WHEN data_type = 'timestamp with time zone' THEN '%I - number * interval ''1 second'''
         ELSE '%I'
     END, column_name), ', ' ORDER BY ordinal_position),
@@ -135,20 +135,26 @@ async def _keep_templates(connection: asyncpg.Connection) -> None:
     await until(settled, SETTLED_SECONDS)
     await connection.execute("CREATE SCHEMA templates")
     for schema, table in TABLES:
-        await connection.execute(await connection.fetchval(TEMPLATE, schema, table))
+        await keep(connection, schema, table)
+
+
+async def keep(connection: asyncpg.Connection, schema: str, table: str) -> None:
+    """Keep what this table has now as the templates of its copies."""
+    await connection.execute(await connection.fetchval(TEMPLATE, schema, table))
 
 
 async def _fill(stand: Stand, first: int, last: int) -> None:
     """Store the copies with these numbers, each table by a connection of its own, and leave nothing to be tidied up."""
     began = time.perf_counter()
-    await asyncio.gather(*(_copy(stand.system, schema, table, first, last) for schema, table in TABLES))
+    await asyncio.gather(*(copy(stand.system.postgres, schema, table, first, last) for schema, table in TABLES))
     await stand.connection.execute("VACUUM (ANALYZE)")
     await stand.connection.execute("CHECKPOINT")
     stand.fill_seconds = time.perf_counter() - began
 
 
-async def _copy(system: System, schema: str, table: str, first: int, last: int) -> None:
-    connection = await asyncpg.connect(system.postgres)
+async def copy(dsn: str, schema: str, table: str, first: int, last: int) -> None:
+    """Store the copies of this table's templates with these numbers, each a row of its own."""
+    connection = await asyncpg.connect(dsn)
     statement = await connection.fetchval(COPY, schema, table)
     for start in range(first, last + 1, PORTION):
         await connection.execute(statement, start, min(start + PORTION - 1, last))
@@ -181,13 +187,21 @@ async def _sample(stand: Stand, cases: int) -> float:
 
 
 async def _counted(stand: Stand, copies: int) -> dict[str, Any]:
-    """Count in the tables; a case of the samples that was not closed exactly once is no result."""
-    row = await stand.connection.fetchrow(COUNTED, stand.driver.own_cases())
-    size = await stand.connection.fetchval("SELECT pg_database_size(current_database())")
-    own, found = len(stand.driver.journeys), dict(row or {})
+    """Count in the tables, when all have heard; a case of the samples that was not closed exactly once is no result."""
+    own, found = len(stand.driver.journeys), dict[str, int]()
     wanted = {"stored": copies + own, "closed": copies + own, "own": own, "closes": own}
-    if found != wanted or stand.driver.closed != own:
-        raise NoResultError(f"{found} in the tables, {wanted} would be right; {stand.driver.closed} seen closed")
+
+    async def heard() -> bool:
+        found.update(dict(await stand.connection.fetchrow(COUNTED, stand.driver.own_cases()) or {}))
+        return found == wanted
+
+    try:
+        await until(heard, SETTLED_SECONDS)
+    except TimeoutError:
+        raise NoResultError(f"{found} in the tables, {wanted} would be right") from None
+    if stand.driver.closed != own:
+        raise NoResultError(f"{stand.driver.closed} of {own} seen closed")
+    size = await stand.connection.fetchval("SELECT pg_database_size(current_database())")
     return {"checked": found, "gigabytes": round(size / 1e9, 1), "fill_seconds": round(stand.fill_seconds, 1)}
 
 
