@@ -34,5 +34,5 @@ WORKLOADS: Workloads = {
     "W8": Workload("each service killed in turn at half load", restarts.run),
     "W9": Workload("10,000 waiting cases, 1,000 agents of 20 skills, fifty of whom come or go a second", routing.run),
     "W10": Workload("10,000 SMS through a provider that takes 100 a second, refuses some and answers not all", sms.run),
-    "growth": Workload("the closed loop with 10,000 stored cases, then with a million", growth.run, PRELOADED),
+    "growth": Workload("the closed loop with 10,000 stored cases, then with very many", growth.run, PRELOADED),
 }
