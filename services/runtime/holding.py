@@ -22,19 +22,28 @@ class Holding:
     """The partitions that took nothing when it was their turn last."""
 
     _pauses: dict[Place, _Pause] = field(default_factory=dict)
+    _rests_until: float = 0.0
 
     def places(self) -> Collection[Place]:
         """Return all of them."""
         return self._pauses.keys()
 
     def held(self, now: float) -> frozenset[Place]:
-        """Return those that are still to be left alone; ``now`` in seconds of the loop, as everywhere here."""
-        return frozenset(place for place, pause in self._pauses.items() if now < pause.ends_at)
+        """Return those that are still to be left alone; ``now`` in seconds of the loop, as everywhere here.
+
+        Only those are tried together that refused together, who refused longest ago first, and others go on for a
+        while after each that refuses: else a few with many rows, each tried in turn, would hold up all for ever.
+        """
+        over = [pause.ends_at for pause in self._pauses.values() if pause.ends_at <= now]
+        tried = min(over) if over and now >= self._rests_until else float("-inf")
+        return frozenset(place for place, pause in self._pauses.items() if pause.ends_at > tried)
 
     def tried(self, refused: Collection[Place], held: Collection[Place], now: float) -> None:
         """Note a publish that reached brokers: who refused pauses twice as long as last time, who took it is well."""
         for place in self._pauses.keys() - set(refused) - set(held):
             del self._pauses[place]
+        if refused:
+            self._rests_until = now + PAUSE_SECONDS_FIRST
         for place in refused:
             last = self._pauses.get(place)
             seconds = min(last.seconds * 2, PAUSE_SECONDS_MAX) if last else PAUSE_SECONDS_FIRST

@@ -158,7 +158,13 @@ class Relay:
                     found[row["id"]] = unpack(row["frames"])
                 except ValueError as problem:
                     self._stand(row["bucket"], row["id"], problem)
+        if not rows:  # nothing waits for who is let go, and others may stand behind it
+            self._tried(())
         return found
+
+    def _tried(self, refused: Collection[Place]) -> None:
+        self.holding.tried(refused, self._held, asyncio.get_running_loop().time())
+        metrics.OUTBOX_HELD.set(len(self.holding.places()))
 
     def _stand(self, bucket: int, row: int, problem: ValueError) -> None:
         """Let a bucket stand still before a row that a newer release wrote: what comes behind must not overtake it."""
@@ -185,8 +191,7 @@ class Relay:
         was_well = not self.failing and not self.holding.places()
         self.failing = published.problem is not None
         if published.arrived or published.left:
-            self.holding.tried(published.refused, self._held, asyncio.get_running_loop().time())
-        metrics.OUTBOX_HELD.set(len(self.holding.places()))
+            self._tried(published.refused)
         if published.problem is not None:
             metrics.PUBLISH_FAILURES.inc()
             if was_well:

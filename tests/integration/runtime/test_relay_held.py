@@ -1,5 +1,6 @@
 """Do all others go on, in order per key, when a partition takes nothing or a row cannot be read?"""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterable, Sequence
 from io import StringIO
@@ -176,3 +177,17 @@ async def has_left(pool: Pool, rows: int) -> bool:
 
 async def is_well(relay: Relay) -> bool:
     return relay.warning() is None
+
+
+async def test_nobody_stands_behind_a_partition_for_which_nothing_is_left(
+    settings: Settings, pool: Pool, publisher: KafkaPublisher
+) -> None:
+    relay = a_relay(pool, publisher, settings)
+    relay.holding.tried({("contacts", 0)}, (), 0.0)
+    for _ in range(2):
+        relay.holding.tried({("contacts", 1)}, {("contacts", 0)}, asyncio.get_running_loop().time() - 1.5)
+
+    async with pool.acquire() as connection:
+        assert await relay.take(connection, ()) == {}
+
+    assert set(relay.holding.places()) == {("contacts", 1)}
