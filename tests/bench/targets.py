@@ -69,9 +69,9 @@ TARGETS = (
 )
 
 GATE = (
-    # On a crowded machine: 0.37 and 0.54. The bounds are less than half of that.
+    # W5 was at 0.37 to 0.42 of its limit, W4 at 0.27 to 0.54, on a crowded machine and on a slow one.
     Target("W5_events_per_second", "W5 events per second beside the limit", least=0.15, part="ratio"),
-    Target("W4_cases_per_second", "W4 cases per second beside the limit", least=0.2, part="ratio"),
+    Target("W4_cases_per_second", "W4 cases per second beside the limit", least=0.13, part="ratio"),
 )
 """What no change may fall below: ratios to the limit of the same run. Machines differ and drift, ratios hardly."""
 
