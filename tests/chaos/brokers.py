@@ -8,6 +8,7 @@ import time
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
+from tests.chaos.processes import SESSION_SECONDS
 from tests.chaos.registry import row
 from tests.chaos.rig import Rig
 from tests.support.cluster import BROKERS, Cluster
@@ -17,7 +18,6 @@ from tests.support.history import History, Verdict
 TEXTS = "channel.sms"
 """A door that the load does not use."""
 STRETCH = 60
-SESSION_SECONDS = 6.0
 COUNTED = "SELECT sum(next_offset - first_offset)::bigint FROM missed WHERE topic = $1"
 
 BACK_SECONDS = 3.0

@@ -8,13 +8,14 @@ import time
 
 import psutil
 
+from services.runtime.subscription import SESSION_MILLISECONDS
 from tests.chaos.registry import row
 from tests.chaos.rig import SERVICE_NAMES, Rig
 
 INSIDE = ("after_consume", "after_validate", "before_commit")
 BEHIND = ("after_commit", "after_produce", "before_offset_commit")
 CRASH_SECONDS = 40.0
-SESSION_SECONDS = 6.0
+SESSION_SECONDS = SESSION_MILLISECONDS / 1000
 REMEMBERED = "CREATE TEMP TABLE remembered AS SELECT * FROM koff WHERE topic = 'contacts'"
 OVERTAKEN = (
     "SELECT bool_and(now.next_offset > was.next_offset) FROM remembered was JOIN koff now USING (topic, partition)"
