@@ -28,6 +28,7 @@ SERVICE: Service = Service(
     wants=_wanted(),
     reads=reads(_wanted()),
     handler_of=_handler_of,
+    rest=4.0,
     guarded=False,
     routes=routes_of,
 )

@@ -21,4 +21,5 @@ SERVICE = Service(
     wants=JOURNAL | {ContactStarted, ContactReceived, CallReported},
     reads=reads(JOURNAL),
     handler_of=handler_of,
+    rest=4.0,
 )

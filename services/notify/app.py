@@ -28,6 +28,7 @@ def service() -> Service:
         wants=WANTS,
         reads=reads(),
         handler_of=handler,
+        rest=2.0,
         settings=NotifySettings,
         loops=(dispatcher,),
         routes=routes,

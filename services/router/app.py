@@ -40,6 +40,7 @@ def service(bell: Bell) -> Service:
         topics=("contacts", desk.Command.topic, AgentProfileSet.topic, "followups", "notifications"),
         wants=WANTS,
         handler_of=partial(_handler, bell=bell),
+        rest=0.5,
         loops=(matcher, sweep_loop, snapshots_loop),
     )
 

@@ -28,7 +28,7 @@ def front_loops(service: "Service", context: ServiceContext) -> Mapping[str, Loo
     keep = timedelta(days=settings.inbox_retention_days)
     processing = processing_of(service, context)
     consumer = Consumer(processing, pool, clock, open_record, log, keep=keep, bytes_max=settings.batch_bytes_max)
-    subscription = Subscription(settings, service.name, service.topics, consumer, log)
+    subscription = Subscription(settings, service.name, service.topics, consumer, log, rest=service.rest)
     return {
         "consumer": subscription.run,
         "timers": partial(timers_loop, processing, pool, context.timers_wake, log),

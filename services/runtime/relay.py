@@ -21,6 +21,7 @@ from services.runtime.frames import Frame, pack, unpack
 from services.runtime.holding import Holding
 from services.runtime.leases import Leases
 from services.runtime.lifecycle import wait
+from services.runtime.outbox import BUCKETS
 from services.runtime.partitioning import NOWHERE, Place
 from services.runtime.publishing import Published
 from services.runtime.tracing import UNTRACED, Tracing
@@ -99,6 +100,9 @@ class Relay:
     """Which partitions are left alone in this turn: what is not read for their sake must not be overtaken."""
     _passed_over: set[int] = field(default_factory=set)
     """Buckets that stand still and are not looked at before the next renewal."""
+    _alone: bool = False
+    """Whether every bucket is mine, so that nobody else fills them and no commit goes unnoticed."""
+    _pause: float = BUSY_SECONDS
     _ends_at: float = float("inf")
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -117,7 +121,6 @@ class Relay:
         now = asyncio.get_running_loop().time
         renewed_at = float("-inf")
         published = Published(())
-        pause = BUSY_SECONDS
         while True:
             if now() - renewed_at >= self.leases.seconds / 3:
                 renewed_at = now()
@@ -131,15 +134,21 @@ class Relay:
             lease_left = renewed_at + self.leases.seconds - now()
             published = await self._send(rows, min(LAST_SECONDS, lease_left) if last else lease_left)
             await self._set_aside(connection, published.left)
-            if published.arrived or published.left:
-                pause = BUSY_SECONDS
-            elif last:
+            if not last:
+                await self._wait(published, len(rows), stopping)
+            elif not published.arrived and not published.left:
                 return
-            elif rows:
-                await wait(stopping, min(FAILED_SECONDS, self.leases.seconds / 3))
-            else:
-                pause = min(pause * 2, IDLE_SECONDS)
-                await wait(self.wake, pause)
+
+    async def _wait(self, published: Published, rows: int, stopping: asyncio.Event) -> None:
+        """Wait for the next commit, not for long where something may be waiting that no commit of ours has told."""
+        if published.arrived or published.left:
+            self._pause = BUSY_SECONDS
+        elif rows:
+            await wait(stopping, min(FAILED_SECONDS, self.leases.seconds / 3))
+        else:
+            self._pause = IDLE_SECONDS if self._alone else min(self._pause * 2, IDLE_SECONDS)
+        if rows < self.rows_max:
+            await wait(self.wake, self._pause)
 
     def _is_over(self, now: float) -> bool:
         """Tell a relay that is to stop whether it has tried long enough."""
@@ -235,6 +244,7 @@ class Relay:
 
     async def _renew(self, connection: "Connection") -> None:
         mine = await self.leases.renew(connection)
+        self._alone = len(mine) == BUCKETS
         await self._look_again(connection, mine)
         waiting = await connection.fetchrow(WAITING, COUNTED_MAX)
         metrics.OUTBOX_BUCKETS.set(len(mine))

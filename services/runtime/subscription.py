@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 from faststream import AckPolicy
-from faststream.kafka import KafkaBroker, KafkaMessage
-from faststream.kafka.message import FAKE_CONSUMER
+from faststream.kafka import KafkaBroker
 
 from services.runtime import kafka, lenient, metrics, waiting
 from services.runtime.consumer import Consumer
 from services.runtime.crashing import crash_point
 from services.runtime.database import PASSING
 from services.runtime.errors import TransientError
-from services.runtime.handover import Handover, Poll, sliced
+from services.runtime.handover import Handover, decode, parse, sliced
 from services.runtime.lifecycle import done_before, wait
 from services.runtime.logs import Log
 from services.runtime.offsets import FencedError
@@ -47,9 +46,19 @@ SESSION_MILLISECONDS = 6_000
 class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no type hints
     """The topics of one service, read by one member of its group."""
 
-    def __init__(self, settings: Settings, group: str, topics: Sequence[str], consumer: Consumer, log: Log) -> None:
-        """Prepare; nothing is connected before :meth:`run`."""
+    def __init__(
+        self,
+        settings: Settings,
+        group: str,
+        topics: Sequence[str],
+        consumer: Consumer,
+        log: Log,
+        *,
+        rest: float = 0.0,
+    ) -> None:
+        """Prepare; nothing is connected before :meth:`run`. ``rest``: see :mod:`services.runtime.waiting`."""
         self._settings = settings
+        self._rest = rest
         self._prefix = settings.topic_prefix
         self._consumer = consumer
         self._log = log
@@ -83,8 +92,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             ack_policy=AckPolicy.MANUAL,
             auto_offset_reset="earliest",
             no_reply=True,
-            parser=_parse,
-            decoder=_decode,
+            parser=parse,
+            decoder=decode,
             listener=self,
             fetch_max_bytes=self._settings.batch_bytes_max,
             session_timeout_ms=SESSION_MILLISECONDS,
@@ -115,7 +124,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             await self._broker.start()
         except KafkaError as problem:
             raise TransientError(f"Kafka cannot be joined: {type(problem).__name__}") from problem
-        waiting.install(self._kafka())
+        waiting.install(self._kafka(), self._rest)
 
     async def _read(self, stopping: asyncio.Event) -> None:
         try:
@@ -284,12 +293,3 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
     def _place(self, each: TopicPartition) -> Partition:
         return each.topic.removeprefix(self._prefix), each.partition
-
-
-async def _parse(poll: Poll) -> KafkaMessage:
-    """Hand the bytes through; FastStream's own parser fails on a header without a value."""
-    return KafkaMessage(body=b"", raw_message=poll, consumer=FAKE_CONSUMER)
-
-
-async def _decode(message: KafkaMessage) -> Poll:
-    return message.raw_message

@@ -1,25 +1,55 @@
-"""How does an idle consumer wait without sleeping past what arrives?
+"""When does a consumer fetch, and how does an idle one wait without sleeping past what arrives?
+
+aiokafka (0.14) fetches ahead: what it has when a turn begins was asked for when the turn before began, and what arrived
+since then waits for the turn after. So here a fetch is sent when somebody polls, and brings all that is there. Between
+a turn and the next poll lies a rest (ADR 0014): it lets more arrive, and leaves the processors to others.
 
 After an empty poll FastStream (0.7) sleeps as long as it polled. A record that arrives meanwhile lies there: 5 ms on
 average and 20 ms at worst with polls of 20 ms, at every hop of a case. So here no poll comes back empty.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 Fetched = Mapping[TopicPartition, Sequence[ConsumerRecord]]
+REST_SECONDS_MAX = 0.1
+"""A turn and its rest last so long at most: a turn that was longer had much to do, and more makes it no cheaper."""
 
 
-def install(consumer: AIOKafkaConsumer) -> None:
-    """Let this consumer's polls last until there is something; it is stopped by cancelling whoever polls."""
-    poll = consumer.getmany
+def rest_seconds(took: float, rest: float) -> float:
+    """Return for how long nothing is read after a turn of so many seconds, ``rest`` times as long if there is time."""
+    return max(0.0, min(took * rest, REST_SECONDS_MAX - took))
+
+
+def install(consumer: AIOKafkaConsumer, rest: float) -> None:
+    """Let this consumer fetch while it is polled, no sooner, and not before its rest is over; no poll is empty.
+
+    It is stopped by cancelling whoever polls. aiokafka has no public way to fetch later: what it is to do next is left
+    without fetches while nobody polls.
+    """
+    poll, fetcher, clock = consumer.getmany, consumer._fetcher, asyncio.get_running_loop().time  # noqa: SLF001 - see above
+    actions = fetcher._get_actions_per_node  # noqa: SLF001 - see above
+    polled, turn_began = False, clock()
+
+    def actions_now(assignment: Any) -> tuple[Any, ...]:  # noqa: ANN401 - handed through
+        fetches, *others = actions(assignment)
+        return (fetches if polled else [], *others)
 
     async def getmany(*partitions: TopicPartition, **options: Any) -> Fetched:  # noqa: ANN401 - handed through
+        nonlocal polled, turn_began
+        await asyncio.sleep(rest_seconds(clock() - turn_began, rest))
         fetched: Fetched = {}
-        while not fetched:
-            fetched = await poll(*partitions, **options)
+        polled = True
+        fetcher._notify(fetcher._wait_consume_future)  # noqa: SLF001 - see above
+        try:
+            while not fetched:
+                fetched = await poll(*partitions, **options)
+        finally:
+            polled, turn_began = False, clock()
         return fetched
 
+    fetcher._get_actions_per_node = actions_now  # noqa: SLF001 - see above
     consumer.getmany = getmany

@@ -1,0 +1,47 @@
+"""Does one turn take all that arrived while the turn before it lasted?"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from services.runtime.work import Outgoing, Work
+from tests.delivery.conftest import Ground, marks_reach
+from tests.support.tiny import a_consumer, consuming, ended, producing, record_of
+
+MORE = 40
+
+
+@dataclass(slots=True)
+class Lingering:
+    """A handler whose second turn lasts until a test ends it.
+
+    After the first the consumer seeks, which drops what a client has fetched ahead.
+    """
+
+    sizes: list[int] = field(default_factory=list)
+    began: asyncio.Event = field(default_factory=asyncio.Event)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, work: Work) -> Sequence[Outgoing]:
+        self.sizes.append(len(work.received))
+        if len(self.sizes) > 1:
+            self.began.set()
+            await self.go_on.wait()
+        return ()
+
+
+async def test_what_arrives_during_a_turn_is_one_turn_more(ground: Ground) -> None:
+    """A client that fetches ahead would have the first of them only, and the others would wait for a third turn."""
+    handler = Lingering()
+    topic = ground.settings.topic_prefix + "channel.chat"
+    async with (
+        consuming(ground.settings, a_consumer(ground.pool, handler), "channel.chat"),
+        producing(ground.settings) as producer,
+    ):
+        for number in range(2 + MORE):
+            record = record_of(ended("a", number))
+            await producer.send_and_wait(topic, record.value, record.key, partition=0, headers=list(record.headers))
+            await (marks_reach(ground, 1) if number == 0 else handler.began.wait())
+        handler.go_on.set()
+        await marks_reach(ground, 2 + MORE)
+    assert handler.sizes == [1, 1, MORE]
