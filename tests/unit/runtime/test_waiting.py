@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.runtime import waiting
-from tests.simulation.loop import run_virtually
+from tests.simulation.loop import VirtualLoop, run_virtually
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,13 @@ class Polled:
 async def polled(rest: float, turns: list[float]) -> list[tuple[float, bool]]:
     client = Polled()
     client.getmany = client.poll
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
     waiting.install(client, rest)
     for took in turns:
         assert await client.getmany() == {"place": ["record"]}
         assert not client.fetches()
-        await asyncio.sleep(took)
-        assert not client.fetches()
+        loop.jump(loop.time() + took)
     return client.polls[::2]
 
 
