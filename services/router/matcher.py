@@ -10,7 +10,7 @@ from datetime import datetime
 
 from services.router.bell import Bell
 from services.router.handlers.aside import transact
-from services.router.handlers.rounds import LOOK_FIRST_MAX, Round, match_queues
+from services.router.handlers.rounds import DEEPER, LOOK_FIRST_MAX, LOOK_MAX, Round, match_queues
 from services.router.storage import queues
 from services.router.storage.agents import Everybody
 from services.runtime.context import ServiceContext
@@ -23,9 +23,8 @@ REST_MAX_SECONDS = 0.02
 """Longest rest after a round that found something: a round for each case would cost more than all its cases."""
 AGAIN_SECONDS = 0.01
 """Pause before a queue that another replica holds, or that changed under a round, is looked at again."""
-LIMIT_MAX = 32_000
-"""How far a round looks into a queue at most."""
-DEEPER = 4
+LIMIT_MAX = LOOK_MAX * DEEPER
+"""With this a round looks as far as it may into every queue."""
 DEEP_SHARE = 0.1
 """Of the time, at most, is spent on looking far into long queues for what nobody at their heads can use."""
 
@@ -71,12 +70,12 @@ class Matcher:
     def _next(self, found: Round, departments: set[str], took: float) -> tuple[frozenset[str], float]:
         """Return what to look at next, and after which pause."""
         limit, self._limit = self._limit, LOOK_FIRST_MAX
-        if found.matched and found.more:
-            return frozenset(departments), 0.0
         if limit > LOOK_FIRST_MAX:
             self._deep_after = asyncio.get_running_loop().time() + took / DEEP_SHARE
         if found.deeper and limit < LIMIT_MAX and (limit > LOOK_FIRST_MAX or self._may_look_deep()):
             self._limit = limit * DEEPER
+            return frozenset(departments), 0.0
+        if found.matched and found.more:
             return frozenset(departments), 0.0
         return found.again, AGAIN_SECONDS if found.again else IDLE_SECONDS
 

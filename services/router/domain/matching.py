@@ -106,15 +106,16 @@ def _found(case: Waiting, floor: Floor, now: datetime, policy: RoutingPolicy) ->
 
 def _searched(case: Waiting, floor: Floor, waited: int, policy: RoutingPolicy) -> tuple[Seat, DecisionRecord] | None:
     """Return the best of the first step that admits anybody with room."""
-    if not _reached(case, floor, waited, policy) & floor.room(case.channel, case.units):
+    room = floor.room(case.channel, case.units)
+    if not _reached(case, floor, waited, policy) & room:
         return None
     asked = _asked(case, waited, policy)
     if asked in floor.hopeless:
         return None
     declined = floor.bits(case.declined)
     for step, circle in _steps(case, floor, waited, declined, policy):
-        if circle.fit(case.channel, case.units, declined):
-            return _record(case, step, circle, waited, declined)
+        if circle.fit(room, declined):
+            return _record(case, step, floor, circle, waited)
     floor.hopeless.add(asked)
     return None
 
@@ -183,17 +184,17 @@ def _circle(case: Waiting, step: Step, floor: Floor, supervised: bool) -> Circle
     return floor.circle(scope, skills, tuple(skill for skill, _ in case.skills))
 
 
-def _record(case: Waiting, step: str, circle: Circle, waited: int, declined: int) -> tuple[Seat, DecisionRecord]:
+def _record(case: Waiting, step: str, floor: Floor, circle: Circle, waited: int) -> tuple[Seat, DecisionRecord]:
     """Return the best of the circle, and why: which rule removed each of the others."""
-    floor = circle.floor
-    top = circle.best(case.channel, case.units, declined, LISTED_MAX)
-    refused = circle.fit(case.channel, case.units, 0) & declined
-    removed = (*circle.unskilled(), *circle.full(case.channel, case.units), *floor.excluded("declined", refused))
+    declined, able = floor.bits(case.declined), circle.fit(floor.room(case.channel, case.units), 0)
+    top = circle.best(floor, case.channel, case.units, declined)
+    full = circle.full(floor, case.channel, case.units)
+    removed = (*circle.unskilled(floor), *full, *floor.excluded("declined", able & declined))
     record = DecisionRecord(
         step=step,
         waited_seconds=waited,
         candidates=tuple(_candidate(case, points, seat, floor.now) for points, seat in top),
-        candidates_total=circle.fit(case.channel, case.units, declined).bit_count(),
+        candidates_total=(able & ~declined).bit_count(),
         excluded=tuple(circle.group.excluded.values()) + removed,
     )
     return top[0][1], record

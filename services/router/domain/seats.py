@@ -81,11 +81,13 @@ class Group:
 
 @dataclass(slots=True)
 class Circle:
-    """Those of a group who fit what a case asks at one step."""
+    """Those of a group who fit what a case asks at one step.
 
-    floor: "Floor"
+    It does not hold the floor that holds it: what a round has made is gone with it, and not left to the collector of
+    garbage, which once in some thirty rounds stopped everything for a third of a second.
+    """
+
     group: Group
-    skills: Skills
     wanted: tuple[str, ...]
     members: int
     busy: int
@@ -97,16 +99,16 @@ class Circle:
         """Tell whether nobody is there for a case that these agents declined (A3)."""
         return not (self.members | self.busy) & ~declined
 
-    def fit(self, channel: Channel, units: int, declined: int) -> int:
-        """Return who has room for such a case and did not decline it."""
-        return self.members & self.floor.room(channel, units) & ~declined
+    def fit(self, room: int, declined: int) -> int:
+        """Return who of those with room for such a case did not decline it."""
+        return self.members & room & ~declined
 
-    def best(self, channel: Channel, units: int, declined: int, most: int) -> list[tuple[int, Seat]]:
+    def best(self, floor: "Floor", channel: Channel, units: int, declined: int) -> list[tuple[int, Seat]]:
         """Return who has most points, then idles longest, has room, and did not decline: best first, with points."""
-        line, room = self._line(channel, units), self.floor.room(channel, units)
+        line, room = self._line(floor, channel, units), floor.room(channel, units)
         found: list[tuple[int, Seat]] = []
         place = 0
-        while place < len(line) and len(found) < most:
+        while place < len(line) and len(found) < LISTED_MAX:
             points, idle, agent_id, seat = line[place]
             if not seat.bit & room:
                 del line[place]
@@ -119,24 +121,24 @@ class Circle:
                     found.append((-points, seat))
         return found
 
-    def _line(self, channel: Channel, units: int) -> list[_Entry]:
+    def _line(self, floor: "Floor", channel: Channel, units: int) -> list[_Entry]:
         known = self.lines.get((channel, units))
         if known is None:
-            known = self.lines[channel, units] = sorted(self.floor.ranked(self.fit(channel, units, 0), self.wanted))
+            able = self.fit(floor.room(channel, units), 0)
+            known = self.lines[channel, units] = sorted(floor.ranked(able, self.wanted))
         return known
 
-    def unskilled(self) -> tuple[Exclusion, ...]:
+    def unskilled(self, floor: "Floor") -> tuple[Exclusion, ...]:
         """Return who was removed for want of skill, as far as the lists go."""
         if self._unskilled is None:
-            self._unskilled = self.floor.excluded("skill", self.group.here & ~self.members)
+            self._unskilled = floor.excluded("skill", self.group.here & ~self.members)
         return self._unskilled
 
-    def full(self, channel: Channel, units: int) -> tuple[Exclusion, ...]:
+    def full(self, floor: "Floor", channel: Channel, units: int) -> tuple[Exclusion, ...]:
         """Return who has no room for such a case, on its channel or at all."""
-        above = self.floor.room(None, units)
-        room = self.floor.room(channel, units)
-        of_channel = self.floor.excluded("capacity_channel", self.members & above & ~room)
-        return of_channel + self.floor.excluded("capacity_total", self.members & ~above)
+        above = floor.room(None, units)
+        of_channel = floor.excluded("capacity_channel", self.members & above & ~floor.room(channel, units))
+        return of_channel + floor.excluded("capacity_total", self.members & ~above)
 
 
 class Floor:
@@ -185,7 +187,7 @@ class Floor:
         if known is None:
             group = self._group(scope)
             able = self.roster.skilled(skills)
-            known = self._circles[key] = Circle(self, group, skills, wanted, group.here & able, group.busy & able)
+            known = self._circles[key] = Circle(group, wanted, group.here & able, group.busy & able)
         return known
 
     def room(self, channel: Channel | None, units: int) -> int:

@@ -24,6 +24,7 @@ from services.router.handlers.book import Book
 from services.router.storage import cases as cases_table
 from services.router.storage import queues
 from services.router.storage.agents import Everybody
+from services.router.storage.queues import Look
 from services.runtime.database import Connection
 from services.runtime.work import TIMER_TYPE_PREFIX, TIMERS_TOPIC, Outgoing, Received, TimerFired
 
@@ -34,6 +35,9 @@ LOOK_MIN = 100
 LOOK_PER_PLACE = 2
 LOOK_FIRST_MAX = 300
 """A round looks a little further into the queues than there are places: not everybody can take every case."""
+LOOK_MAX = 32_000
+DEEPER = 4
+"""A queue whose own department has nobody free is looked into so many times less far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Round:
     again: frozenset[str]
     """Queues to look at at once: another replica had them, or something changed under the round's hands."""
     deeper: bool
-    """Nobody was given anything, somebody is free, and a queue is longer than the look."""
+    """Somebody is still free, and a queue is longer than the look."""
     more: bool = False
     """There were more to decide than one round decides, or a queue may be longer than the look."""
     full: bool = False
@@ -63,36 +67,45 @@ async def match_queues(
     """Match these queues with the agents who are there; ``limit`` is how far into each queue is looked (A3)."""
     mine = await queues.lock(connection, asked) if asked else set()
     everybody = await agents.look(connection) if mine else []
-    free = sum(_places(agent) for agent in everybody)
-    look = limit if limit > LOOK_FIRST_MAX else min(limit, _first_look(free, len(mine)))
-    waiting = await queues.waiting(connection, mine, now, policy.routing, look) if free else []
-    if not waiting:
+    free = _free(everybody)
+    if not free:
         return Round((), 0, frozenset(asked - mine), deeper=False)
+    waiting, longer = await queues.waiting(connection, _looks(mine, free, limit), now, policy.routing)
     matches, found = await _matched(connection, now, policy, [each.waiting for each in waiting], everybody)
     traces = {each.waiting.case_id: each.traceparent for each in waiting}
     book, lost = await _given(connection, Book(policy, now, found), matches, traces)
     said = await book.save(connection)
     again = (asked - mine) | {each.waiting.department for each in lost if each.waiting.case_id in found}
-    longer = look in Counter(each.waiting.department for each in waiting).values()
     full = len(matches) == DECISIONS_MAX
+    left = free.total() - sum(each.waiting.units for each in matches)
     return Round(
         said,
         len(matches) - len(lost),
         frozenset(again),
-        deeper=longer and not matches,
+        deeper=longer and left > 0 and not full,
         more=full or longer,
         full=full,
     )
 
 
-def _first_look(free: int, queues_asked: int) -> int:
-    """Return how far a round looks into each queue at first, given so many places."""
-    return LOOK_MIN + LOOK_PER_PLACE * min(free, DECISIONS_MAX) // max(1, queues_asked)
+def _free(everybody: Sequence[Agent]) -> Counter[str]:
+    """Return how many units can be given in each department, whatever the channel; no department has none."""
+    found: Counter[str] = Counter()
+    for agent in everybody:
+        if agent.presence == "available" and agent.profile is not None and (places := agent.free()) > 0:
+            found[agent.profile.department] += places
+    return found
 
 
-def _places(agent: Agent) -> int:
-    """Return how many units this agent can be given, whatever the channel."""
-    return max(0, agent.free()) if agent.presence == "available" else 0
+def _looks(mine: AbstractSet[str], free: Counter[str], limit: int) -> list[Look]:
+    """Return how far to look into each queue: at first by how much is free, in all and on average."""
+    asked = max(1, len(mine & free.keys()))
+    first = LOOK_MIN + LOOK_PER_PLACE * min(free.total(), DECISIONS_MAX) // asked
+    own = limit if limit > LOOK_FIRST_MAX else min(limit, first)
+    return [
+        Look(department, min(LOOK_MAX, own if department in free else -(-own // DEEPER)), department in free)
+        for department in sorted(mine)
+    ]
 
 
 async def _matched(

@@ -39,41 +39,42 @@ SELECT case_id, agent_id FROM cases WHERE case_id = ANY ($1::uuid[]) AND agent_i
 INSERT = """
 -- cases.insert: new cases; one that another transaction opened meanwhile is left out
 WITH marked AS (
-    INSERT INTO snapshots_due (case_id, since) SELECT unnest($1::uuid[]), $18 ON CONFLICT DO NOTHING
+    INSERT INTO snapshots_due (case_id, since) SELECT unnest($1::uuid[]), $19 ON CONFLICT DO NOTHING
 )
 INSERT INTO cases (
     case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
-    band_ceiling, queued_at, worked_at, needs, body
+    band_ceiling, queued_at, worked_at, needs, body, anywhere
 )
 SELECT case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
-    band_ceiling, queued_at, worked_at, needs, body
+    band_ceiling, queued_at, worked_at, needs, body, anywhere
 FROM unnest(
     $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::text[], $9::integer[],
     $10::integer[], $11::timestamptz[], $12::integer[], $13::integer[], $14::timestamptz[], $15::timestamptz[],
-    $16::bytea[], $17::bytea[]
+    $16::bytea[], $17::bytea[], $18::boolean[]
 ) AS new (
     case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
-    band_ceiling, queued_at, worked_at, needs, body
+    band_ceiling, queued_at, worked_at, needs, body, anywhere
 )
 ON CONFLICT (case_id) DO NOTHING
 """
 QUEUED = """
 -- cases.queued: cases that this transaction has locked and that stand in a queue now
 WITH marked AS (
-    INSERT INTO snapshots_due (case_id, since) SELECT unnest($1::uuid[]), $18 ON CONFLICT DO NOTHING
+    INSERT INTO snapshots_due (case_id, since) SELECT unnest($1::uuid[]), $19 ON CONFLICT DO NOTHING
 )
 UPDATE cases SET
     version = new.version, state = new.state, queue = new.queue, holder = new.holder, channel = new.channel,
     units = new.units, agent_id = new.agent_id, points = new.points, target_seconds = new.target_seconds,
     aged_from = new.aged_from, band_floor = new.band_floor, band_ceiling = new.band_ceiling,
-    queued_at = new.queued_at, worked_at = new.worked_at, needs = new.needs, body = new.body
+    queued_at = new.queued_at, worked_at = new.worked_at, needs = new.needs, body = new.body,
+    anywhere = new.anywhere
 FROM unnest(
     $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::text[], $9::integer[],
     $10::integer[], $11::timestamptz[], $12::integer[], $13::integer[], $14::timestamptz[], $15::timestamptz[],
-    $16::bytea[], $17::bytea[]
+    $16::bytea[], $17::bytea[], $18::boolean[]
 ) AS new (
     case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
-    band_ceiling, queued_at, worked_at, needs, body
+    band_ceiling, queued_at, worked_at, needs, body, anywhere
 )
 WHERE cases.case_id = new.case_id
 """
@@ -217,6 +218,7 @@ def _queued_row(case: Case, policy: Policy, traceparent: str | None) -> tuple[ob
         worked_at,
         _needs(case, traceparent) if queued else None,
         body,
+        case.preferred_agent_id is not None or case.supervisor_needed or case.classification.safety,
     )
 
 

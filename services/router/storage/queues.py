@@ -1,6 +1,6 @@
 """Which cases wait, in which order, and who may match them now?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -35,7 +35,8 @@ SELECT queue FROM busy WHERE queue IS NOT NULL
 WAITING = """
 -- queues.waiting: the first of each queue by the priority at this moment (C7), then age. Cases of a class (points,
 -- target) rank by age alone, so the first are at the heads of the classes; a class whose head ranks below the last
--- place that a better class fills alone has none of them, and is left out
+-- place that a better class fills alone has none of them, and is left out. Of a queue whose own department has nobody
+-- free only those come whom others may be given, and whatever stands last: it tells that the queue may be longer
 WITH RECURSIVE classes AS (
     SELECT head.* FROM unnest($1::text[]) AS asked (department) CROSS JOIN LATERAL (
         SELECT queue, points, target_seconds, aged_from FROM cases WHERE queue = asked.department
@@ -52,30 +53,33 @@ WITH RECURSIVE classes AS (
     FROM classes
 )
 SELECT first.case_id, first.version, first.queue, first.channel, first.units, first.aged_from, first.queued_at,
-    first.needs, first.priority
-FROM unnest($1::text[]) AS asked (department)
+    first.needs, first.priority, first.place = asked.most AS last
+FROM unnest($1::text[], $7::integer[], $8::boolean[]) AS asked (department, most, own)
 LEFT JOIN LATERAL (
     SELECT least.priority FROM (
         SELECT points, target_seconds FROM heads WHERE queue = asked.department ORDER BY priority DESC
     ) AS better CROSS JOIN LATERAL (
         SELECT priority_at(points, target_seconds, aged_from, $2, $3, $4, $5, $6) AS priority FROM cases
         WHERE queue = asked.department AND points = better.points AND target_seconds = better.target_seconds
-        ORDER BY aged_from, case_id OFFSET $7 - 1 LIMIT 1
+        ORDER BY aged_from, case_id OFFSET asked.most - 1 LIMIT 1
     ) AS least
     LIMIT 1
 ) AS last ON true
 CROSS JOIN LATERAL (
-    SELECT of_class.* FROM heads CROSS JOIN LATERAL (
-        SELECT case_id, version, queue, channel, units, aged_from, queued_at, needs,
-            priority_at(points, target_seconds, aged_from, $2, $3, $4, $5, $6) AS priority
-        FROM cases
-        WHERE queue = asked.department AND points = heads.points AND target_seconds = heads.target_seconds
-        ORDER BY aged_from, case_id LIMIT $7
-    ) AS of_class
-    WHERE heads.queue = asked.department AND (last.priority IS NULL OR heads.priority >= last.priority)
-    ORDER BY of_class.priority DESC, of_class.aged_from, of_class.case_id
-    LIMIT $7
+    SELECT looked.*, row_number() OVER () AS place FROM (
+        SELECT of_class.* FROM heads CROSS JOIN LATERAL (
+            SELECT case_id, version, queue, channel, units, aged_from, queued_at, needs, anywhere,
+                priority_at(points, target_seconds, aged_from, $2, $3, $4, $5, $6) AS priority
+            FROM cases
+            WHERE queue = asked.department AND points = heads.points AND target_seconds = heads.target_seconds
+            ORDER BY aged_from, case_id LIMIT asked.most
+        ) AS of_class
+        WHERE heads.queue = asked.department AND (last.priority IS NULL OR heads.priority >= last.priority)
+        ORDER BY of_class.priority DESC, of_class.aged_from, of_class.case_id
+        LIMIT asked.most
+    ) AS looked
 ) AS first
+WHERE asked.own OR first.anywhere OR first.queued_at <= $9 OR first.place = asked.most
 """
 MOVED = """
 -- queues.moved: which waiting cases have left the band that was told last (C7)?
@@ -93,11 +97,29 @@ SELECT case_id FROM cases WHERE holder IS NOT NULL AND state = 'assigned' AND wo
 """
 
 
+class Look(NamedTuple):
+    """How a round looks into one queue."""
+
+    department: str
+    most: int
+    """So far."""
+    own: bool
+    """Somebody of the department is free: everybody who waits may be given one."""
+
+
 class Queued(NamedTuple):
     """A waiting case, with the trace that its assignment continues."""
 
     waiting: Waiting
     traceparent: str | None
+
+
+class Heads(NamedTuple):
+    """Who may be given an agent now, of those whom a round looked at."""
+
+    first: list[Queued]
+    longer: bool
+    """A queue may be longer than the look."""
 
 
 async def prepare(connection: Connection, departments: Iterable[str]) -> None:
@@ -117,24 +139,32 @@ async def busy(connection: Connection) -> set[str]:
 
 async def waiting(
     connection: Connection,
-    departments: Iterable[str],
+    looks: Sequence[Look],
     now: datetime,
     policy: RoutingPolicy,
-    limit: int,
-) -> list[Queued]:
-    """Return the first ``limit`` of each of these queues, not locked: what is chosen is checked under its lock."""
+) -> Heads:
+    """Return the first of each of these queues, not locked: what is chosen is checked under its lock."""
     formula = policy.priority
+    departments, most, own = zip(*looks, strict=True)
     rows = await connection.fetch(
         WAITING,
-        sorted(departments),
+        departments,
         now,
         formula.age_points_max,
         formula.age_step_seconds,
         formula.age_step_points,
         formula.deadline_points_max,
-        limit,
+        most,
+        own,
+        _overflowing(now, policy),
     )
-    return [_queued(row) for row in rows]
+    return Heads([_queued(row) for row in rows], any(row["last"] for row in rows))
+
+
+def _overflowing(now: datetime, policy: RoutingPolicy) -> datetime | None:
+    """Return since when a case must wait that any department may be given (A3); none when no step says so."""
+    bounds = [step.after_seconds for step in policy.steps if step.any_department]
+    return now - timedelta(seconds=min(bounds)) if bounds else None
 
 
 async def moved(connection: Connection, now: datetime, policy: RoutingPolicy, limit: int) -> list[UUID]:
@@ -159,7 +189,7 @@ async def idle(connection: Connection, now: datetime, policy: RoutingPolicy, lim
 
 
 def _queued(row: Record) -> Queued:
-    case_id, version, department, channel, units, aged_from, queued_at, needs, priority = row
+    case_id, version, department, channel, units, aged_from, queued_at, needs, priority, _ = row
     try:
         asks, traceparent = _asks(needs)
     except (ValueError, TypeError, LookupError):

@@ -12,6 +12,7 @@ from services.router.domain.matching import Waiting
 from services.router.domain.priority import rank, value_at
 from services.router.handlers.rounds import DECISIONS_MAX
 from services.router.storage import queues
+from services.router.storage.queues import Look
 from services.runtime.errors import TransientError
 from tests.integration.router.conftest import Router, names
 from tests.support.driver import DEPARTMENTS
@@ -132,7 +133,9 @@ async def test_the_database_orders_a_queue_by_the_published_formula(router: Rout
 
     async def look(limit: int) -> list[Waiting]:
         async with router.pool.acquire() as connection:
-            found = await queues.waiting(connection, DEPARTMENTS, router.now, router.policy.routing, limit)
+            looks = [Look(department, limit, own=True) for department in DEPARTMENTS]
+            found, longer = await queues.waiting(connection, looks, router.now, router.policy.routing)
+        assert longer == (limit <= 24)
         return [each.waiting for each in found]
 
     waiting = await look(100)
@@ -141,7 +144,7 @@ async def test_the_database_orders_a_queue_by_the_published_formula(router: Rout
         assert each.priority == value_at(rank(case, formula), router.now, formula)
     assert waiting == sorted(waiting, key=lambda each: (-each.priority, each.aged_from, str(each.case_id)))
     assert len(waiting) == 24
-    for limit in range(1, 24):
+    for limit in range(1, 25):
         assert await look(limit) == waiting[:limit]
 
 
