@@ -25,7 +25,7 @@ def _to_utc(moment: datetime) -> datetime:
 
 def rfc3339(moment: datetime) -> str:
     """Return the one spelling of a moment on our wires: RFC 3339, UTC, ``Z``, microseconds only when there are any."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return f"{moment.astimezone(UTC).isoformat()[:-6]}Z"
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_to_utc)]

@@ -14,6 +14,9 @@ ZERO_HASH = "0" * 64
 """``previous_hash`` of version 1."""
 
 
+_CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
+
+
 class CaseEvent(Message):
     """One decision about a case; version 1, 2, 3 ... without gaps, chained by hashes (Q4).
 
@@ -40,7 +43,9 @@ def seal(event: "CaseEvent | CommandRejected") -> tuple[bytes, str]:
     The contracts have no floats and only ASCII field names, so sorted keys are all that RFC 8785 asks beyond what the
     encoder does anyway.
     """
-    body = orjson.dumps(event.model_dump(mode="json", exclude_none=True, exclude={"hash"}), option=orjson.OPT_SORT_KEYS)
+    data = event.__pydantic_serializer__.to_python(event, exclude_none=True)
+    data.pop("hash", None)
+    body = orjson.dumps(data, option=_CANONICAL)
     digest = hashlib.sha256(body).hexdigest()
     return b'%b,"hash":"%b"}' % (body[:-1], digest.encode()), digest
 

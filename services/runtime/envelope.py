@@ -112,7 +112,7 @@ def _plainly(record: Record, value: bytes, headers: Mapping[str, bytes | None], 
 def seal(
     message: Message,
     *,
-    message_id: UUID,
+    message_id: UUID | str,
     source: str,
     time: datetime,
     traceparent: str | None,

@@ -68,13 +68,13 @@ def framed(source: str, said: Outgoing, now: datetime, tracing: Tracing) -> Fram
     if len(value) > RECORD_BYTES_MAX:
         detail = f"{type(message).__name__} has {len(value)} bytes, a record may have {RECORD_BYTES_MAX}"
         raise MessageTooLargeError(detail)
-    topic = message.topic_name()
+    topic, message_id = message.topic_name(), str(said.message_id)
     headers = envelope.seal(
         message,
-        message_id=said.message_id,
+        message_id=message_id,
         source=source,
         time=cause.time if cause else now,
-        traceparent=tracing.outgoing(cause.traceparent if cause else None, topic, str(said.message_id)),
+        traceparent=tracing.outgoing(cause.traceparent if cause else None, topic, message_id),
     )
     return Frame(topic, message.key().encode(), value, headers)
 

@@ -125,8 +125,8 @@ def configured(service: str, endpoint: str | None, ratio: float) -> Tracing:
 def continued(traceparent: str | None) -> str:
     """Return the same trace with a new span id, or a new trace that is not sampled."""
     span_id = f"{random.getrandbits(64) or 1:016x}"
-    if traceparent is not None and (known := _TRACEPARENT.fullmatch(traceparent)):
-        return f"00-{known[1]}-{span_id}-{known[3]}"
+    if traceparent is not None and _TRACEPARENT.fullmatch(traceparent):
+        return f"{traceparent[:36]}{span_id}{traceparent[52:]}"
     return f"00-{random.getrandbits(128) or 1:032x}-{span_id}-00"
 
 
