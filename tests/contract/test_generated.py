@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from contracts.registry import MESSAGES, topics_of
 from contracts.router import CaseEvent, CaseProgressed, seal, verify_hash
 from contracts.schemas import schema_of
 from contracts.topics import TOPICS
+from contracts.values import rfc3339
 from tests.support.examples import example
 
 FREE_TEXT = {
@@ -96,6 +98,14 @@ def test_the_bytes_of_the_journal_are_the_canonical_form_of_rfc_8785(event: type
     value, digest = seal(filled)
     without = rfc8785.dumps(filled.model_dump(mode="json", exclude_none=True, exclude={"hash"}))
     assert value == without[:-1] + b',"hash":"' + digest.encode() + b'"}'
+
+
+@given(st.datetimes(min_value=datetime(2000, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - the zone is given beside
+def test_the_journal_spells_any_moment_as_every_other_message_does(moment: datetime) -> None:
+    event = example(CaseProgressed).model_copy(update={"occurred_at": moment})
+    assert isinstance(event, CaseProgressed)
+    assert b'"occurred_at":"%b"' % rfc3339(moment).encode() in seal(event)[0]
+    assert b'"occurred_at":"%b"' % rfc3339(moment).encode() in event.value()
 
 
 @given(
