@@ -14,7 +14,7 @@ from services.followup.app import SERVICE as FOLLOWUP
 from services.intake.app import SERVICE as INTAKE
 from services.notify.app import SERVICE as NOTIFY
 from services.router.app import SERVICE as ROUTER
-from services.runtime.envelope import OURS
+from services.runtime.glance import OURS
 from services.runtime.records import Record
 from tests.bench.workload import NoResultError
 from tests.support.driver import Driver
