@@ -14,9 +14,14 @@ from tests.bench.processor import each
 from tests.bench.workload import Ground
 from tests.bench.workloads.closed_loop import names_of, saturate
 from tests.support.driver import Driver
+from tests.support.floor import until
 from tests.support.system import System
 
 QUIET_SECONDS = 60.0
+TOLD = """
+-- Whether the latest state of every case has been told.
+SELECT NOT EXISTS (SELECT FROM router.snapshots_due)
+"""
 
 
 @contextmanager
@@ -39,11 +44,19 @@ class Stand:
     postmaster: int
 
     async def sample(self, cases: int) -> dict[str, float]:
-        """Return the milliseconds that a case takes by process, with all that follows its close, without autovacuum."""
+        """Return the milliseconds that a case takes by process, with all that follows its close, without autovacuum.
+
+        The latest states are told seconds after the last event: without them a sample's end would belong to nobody, or
+        to the next one.
+        """
         before = self._used()
         await saturate(self.driver, cases)
         await self.driver.until_quiet(QUIET_SECONDS)
+        await until(self._told, QUIET_SECONDS)
         return each(before, self._used(), cases, 1000)
+
+    async def _told(self) -> bool:
+        return bool(await self.connection.fetchval(TOLD))
 
     def vacuumed(self) -> float:
         """Return the seconds that autovacuum has used so far; what has ended of PostgreSQL was it: connections stay."""
