@@ -19,18 +19,41 @@ from services.runtime.database import Connection
 PAGE = 500
 _FIRST = datetime.fromisoformat("0001-01-01T00:00:00+00:00")
 _NOBODY = UUID(int=0)
+_LAST = datetime.fromisoformat("9999-12-31T23:59:59+00:00")
+_EVERYBODY = UUID(int=2**128 - 1)
+"""Places before and after all others: a place that is always there can begin a walk along an index."""
 
 _COLUMNS = ", ".join(f"cases.{name}" for name in Board._fields)
 
+_BOARD = f"""
+SELECT {_COLUMNS}, (SELECT data FROM timeline WHERE case_id = cases.case_id AND version = 1) AS opened
+FROM cases
+"""  # noqa: S608 - the columns are this module's own
+"""A subselect and no join: no plan for whatever values reads the whole timeline for the few rows of a page."""
+
 LIST_CASES = f"""
 -- cases.list: the board, newest first, from a place on
-SELECT {_COLUMNS}, opened.data AS opened
-FROM cases LEFT JOIN timeline opened ON opened.case_id = cases.case_id AND opened.version = 1
-WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR department = $2) AND ($3::text IS NULL OR agent_id = $3)
-    AND ($4::uuid IS NULL OR customer_id = $4)
-    AND ($5::timestamptz IS NULL OR (cases.opened_at, cases.case_id) < ($5, $6::uuid))
-ORDER BY cases.opened_at DESC, cases.case_id DESC LIMIT $7
-"""  # noqa: S608 - the columns are this module's own
+{_BOARD.strip()}
+WHERE (opened_at, case_id) < ($1, $2::uuid) AND ($3::text IS NULL OR state = $3)
+    AND ($4::text IS NULL OR department = $4)
+ORDER BY opened_at DESC, case_id DESC LIMIT $5
+"""
+
+LIST_OF_CUSTOMER = f"""
+-- cases.list_of_customer: one customer's cases, newest first, from a place on
+{_BOARD.strip()}
+WHERE customer_id = $6 AND (opened_at, case_id) < ($1, $2::uuid) AND ($3::text IS NULL OR state = $3)
+    AND ($4::text IS NULL OR department = $4) AND ($7::text IS NULL OR agent_id = $7)
+ORDER BY opened_at DESC, case_id DESC LIMIT $5
+"""
+
+LIST_OF_AGENT = f"""
+-- cases.list_of_agent: the cases in one agent's name, newest first, from a place on
+{_BOARD.strip()}
+WHERE agent_id = $6 AND (opened_at, case_id) < ($1, $2::uuid) AND ($3::text IS NULL OR state = $3)
+    AND ($4::text IS NULL OR department = $4)
+ORDER BY opened_at DESC, case_id DESC LIMIT $5
+"""
 
 FIND_CASES = f"""
 -- cases.find: by id, or by the number that people say, which two cases may share
@@ -57,11 +80,9 @@ FROM deliveries WHERE case_id = $1 ORDER BY changed_at, delivery_id
 
 SUMMARY = """
 -- summary: how many cases are open, and what was not kept
-SELECT
-    (SELECT count(*) FROM cases WHERE state NOT IN ('closed', 'merged', 'spam')) AS cases_open,
-    (SELECT count(*) FROM cases) AS cases,
-    (SELECT count(*) FROM clocks WHERE state = 'breached' AND promise_id IS NULL) AS clocks_breached,
-    (SELECT count(*) FROM clocks WHERE state = 'breached' AND promise_id IS NOT NULL) AS promises_breached
+SELECT sum(cases_open)::bigint AS cases_open, sum(cases)::bigint AS cases,
+    sum(clocks_breached)::bigint AS clocks_breached, sum(promises_breached)::bigint AS promises_breached
+FROM tallies
 """
 
 LIST_DEMANDS = f"""
@@ -119,17 +140,14 @@ class Filter:
 
 async def list_cases(connection: Connection, wanted: Filter) -> list[tuple[Board, router.CaseOpened | None]]:
     """Return a page of the board, newest first, with each case's first event."""
-    moment, case_id = wanted.before or (None, None)
-    rows = await connection.fetch(
-        LIST_CASES,
-        wanted.state,
-        wanted.department,
-        wanted.agent_id,
-        wanted.customer_id,
-        moment,
-        case_id,
-        wanted.limit,
-    )
+    place = wanted.before or (_LAST, _EVERYBODY)
+    usual = (*place, wanted.state, wanted.department, wanted.limit)
+    if wanted.customer_id is not None:
+        rows = await connection.fetch(LIST_OF_CUSTOMER, *usual, wanted.customer_id, wanted.agent_id)
+    elif wanted.agent_id is not None:
+        rows = await connection.fetch(LIST_OF_AGENT, *usual, wanted.agent_id)
+    else:
+        rows = await connection.fetch(LIST_CASES, *usual)
     return [(_board(row), _opened(row)) for row in rows]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 
 from services.runtime.migrations import migrate
-from tests.bench.workloads.growth import TABLES, copy, keep
+from tests.bench.stored import TABLES, copy, keep
 from tests.support.servers import fresh_database
 
 SERVICES = Path(__file__).parents[2] / "services"
@@ -22,6 +22,7 @@ SMALL = {
     "router.snapshots_due": "gone when the state was told",
     "followup.handles": "gone when a callback or a survey ends",
     "followup.greetings": "claimed by the first case",
+    "desk.tallies": "at most 64 sums",
     "notify.early_receipts": "taken up by the delivery's outcome",
 }
 """Which tables hold no more when more closed cases are stored, and why; of the runtime's only the inbox does."""
