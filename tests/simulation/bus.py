@@ -148,6 +148,18 @@ class Group:
                 await member.assign(self.places[number :: len(members)])
 
 
+class Fetcher:
+    """What a client of aiokafka would do next on its own; a member here fetches when it is polled."""
+
+    _wait_consume_future = None
+
+    def _notify(self, _future: None) -> None:
+        """Wake nobody."""
+
+    def _get_actions_per_node(self, _assignment: object) -> tuple[Any, ...]:
+        return ["fetch"], {}, 0.2, False, []
+
+
 @dataclass(eq=False)
 class Member:
     """One consumer of a group, as aiokafka shows it to a subscription."""
@@ -157,6 +169,7 @@ class Member:
     positions: dict[TopicPartition, int] = field(default_factory=dict)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     open: bool = True
+    _fetcher: Fetcher = field(default_factory=Fetcher)
 
     async def revoke(self) -> None:
         """Take all partitions away."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from services.runtime import waiting
+from tests.simulation.bus import Fetcher
 from tests.simulation.loop import VirtualLoop, run_virtually
 
 
@@ -21,23 +22,11 @@ def test_a_turn_and_its_rest_end_within_a_tenth_of_a_second_unless_the_turn_was_
     assert waiting.rest_seconds(took, rest) == pytest.approx(seconds)
 
 
-class Fetching:
-    """What the client's fetcher would do next, if it were asked now."""
-
-    _wait_consume_future = None
-
-    def _notify(self, _future: None) -> None:
-        pass
-
-    def _get_actions_per_node(self, _assignment: object) -> tuple[Any, ...]:
-        return ["fetch"], {}, 0.2, False, []
-
-
 @dataclass(slots=True)
 class Polled:
     """A client that has something at every other poll, and notes when it was polled and whether it fetched then."""
 
-    _fetcher: Fetching = field(default_factory=Fetching)
+    _fetcher: Fetcher = field(default_factory=Fetcher)
     polls: list[tuple[float, bool]] = field(default_factory=list)
     getmany: Any = None
 
