@@ -79,7 +79,7 @@ def opener(
         try:
             if kind is None or record.value is None:
                 return _open(record, oldest, known)
-            if not kind.wanted:
+            if not kind.wanted and len(headers) == len(record.headers):
                 return None
             return _plainly(record, record.value, headers, kind) or _open(record, oldest, known)
         except RefusedError as refused:

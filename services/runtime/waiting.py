@@ -1,8 +1,9 @@
 """When does a consumer fetch, and how does an idle one wait without sleeping past what arrives?
 
 aiokafka (0.14) fetches ahead: what it has when a turn begins was asked for when the turn before began, and what arrived
-since then waits for the turn after. So here a fetch is sent when somebody polls, and brings all that is there. Between
-a turn and the next poll lies a rest (ADR 0014): it lets more arrive, and leaves the processors to others.
+since then waits for the turn after. So here nothing is fetched while a turn lasts. Between a turn and the next poll
+lies a rest (ADR 0014): it lets more arrive, and leaves the processors to others. Its end is time for every broker to
+answer: else a turn would hold what the quickest had, and the next what the others had.
 
 After an empty poll FastStream (0.7) sleeps as long as it polled. A record that arrives meanwhile lies there: 5 ms on
 average and 20 ms at worst with polls of 20 ms, at every hop of a case. So here no poll comes back empty.
@@ -17,6 +18,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 Fetched = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 REST_SECONDS_MAX = 0.1
 """A turn and its rest last so long at most: a turn that was longer had much to do, and more makes it no cheaper."""
+LEAD_SECONDS = 0.005
+"""So long before the end of a rest it is fetched."""
 
 
 def rest_seconds(took: float, rest: float) -> float:
@@ -25,30 +28,35 @@ def rest_seconds(took: float, rest: float) -> float:
 
 
 def install(consumer: AIOKafkaConsumer, rest: float) -> None:
-    """Let this consumer fetch while it is polled, no sooner, and not before its rest is over; no poll is empty.
+    """Let this consumer fetch when it has rested, not while a turn lasts; no poll is empty.
 
-    It is stopped by cancelling whoever polls. aiokafka has no public way to fetch later: what it is to do next is left
-    without fetches while nobody polls.
+    It does not rest while more is waiting than it was given: a fetch brings 1 MiB of a partition at most. It is stopped
+    by cancelling whoever polls. aiokafka has no public way to fetch later: what it is to do next is left without
+    fetches while nobody polls.
     """
     poll, fetcher, clock = consumer.getmany, consumer._fetcher, asyncio.get_running_loop().time  # noqa: SLF001 - see above
     actions = fetcher._get_actions_per_node  # noqa: SLF001 - see above
-    polled, turn_began = False, clock()
+    polled, behind, turn_began = False, False, clock()
 
     def actions_now(assignment: Any) -> tuple[Any, ...]:  # noqa: ANN401 - handed through
         fetches, *others = actions(assignment)
         return (fetches if polled else [], *others)
 
     async def getmany(*partitions: TopicPartition, **options: Any) -> Fetched:  # noqa: ANN401 - handed through
-        nonlocal polled, turn_began
-        await asyncio.sleep(rest_seconds(clock() - turn_began, rest))
+        nonlocal polled, behind, turn_began
+        pause = 0.0 if behind else rest_seconds(clock() - turn_began, rest)
+        lead = min(pause, LEAD_SECONDS)
+        await asyncio.sleep(pause - lead)
         fetched: Fetched = {}
         polled = True
         fetcher._notify(fetcher._wait_consume_future)  # noqa: SLF001 - see above
         try:
+            await asyncio.sleep(lead)
             while not fetched:
                 fetched = await poll(*partitions, **options)
         finally:
             polled, turn_began = False, clock()
+        behind = any(records[-1].offset + 1 < (consumer.highwater(place) or 0) for place, records in fetched.items())
         return fetched
 
     fetcher._get_actions_per_node = actions_now  # noqa: SLF001 - see above

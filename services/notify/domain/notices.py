@@ -16,7 +16,7 @@ from contracts.notify import (
     NotificationUndelivered,
     NotificationUnknown,
 )
-from contracts.values import Cause, Channel, PolicyRef
+from contracts.values import Cause, Channel, PolicyRef, rfc3339
 
 Said = Literal["sent", "deferred", "unknown", "failed", "delivered", "suppressed", "dropped"]
 UNSAID = frozenset({"greeting"})
@@ -49,8 +49,12 @@ class Notice:
 
     @property
     def message_id(self) -> UUID:
-        """Return the id of the only message that ever says this about this delivery to this case."""
-        return derived_id(self.delivery_id, self.case_id, self.said)
+        """Return the id of the only message that ever says this about this delivery to this case.
+
+        Two deferrals are two messages: quiet hours put it off, and then the provider asks for a pause.
+        """
+        moment = () if self.said != "deferred" or self.until is None else (rfc3339(self.until),)
+        return derived_id(self.delivery_id, self.case_id, self.said, *moment)
 
 
 def notification(notice: Notice, at: datetime, policy: PolicyRef, cause: Cause) -> Notification:

@@ -37,7 +37,7 @@ LOOK_FIRST_MAX = 300
 """A round looks a little further into the queues than there are places: not everybody can take every case."""
 LOOK_MAX = 32_000
 DEEPER = 4
-"""A queue whose own department has nobody free is looked into so many times less far."""
+"""After the first look, a queue whose own department has nobody free is looked into so many times less far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,9 @@ def _looks(mine: AbstractSet[str], free: Counter[str], limit: int) -> list[Look]
     """Return how far to look into each queue: at first by how much is free, in all and on average."""
     asked = max(1, len(mine & free.keys()))
     first = LOOK_MIN + LOOK_PER_PLACE * min(free.total(), DECISIONS_MAX) // asked
-    own = limit if limit > LOOK_FIRST_MAX else min(limit, first)
+    own, others = (limit, -(-limit // DEEPER)) if limit > LOOK_FIRST_MAX else (min(limit, first),) * 2
     return [
-        Look(department, min(LOOK_MAX, own if department in free else -(-own // DEEPER)), department in free)
+        Look(department, min(LOOK_MAX, own if department in free else others), department in free)
         for department in sorted(mine)
     ]
 

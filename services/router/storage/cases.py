@@ -43,17 +43,17 @@ WITH marked AS (
 )
 INSERT INTO cases (
     case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
-    band_ceiling, queued_at, worked_at, needs, body, anywhere
+    band_ceiling, queued_at, worked_at, needs, body, confined_version
 )
 SELECT case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
-    band_ceiling, queued_at, worked_at, needs, body, anywhere
+    band_ceiling, queued_at, worked_at, needs, body, confined_version
 FROM unnest(
     $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::text[], $9::integer[],
     $10::integer[], $11::timestamptz[], $12::integer[], $13::integer[], $14::timestamptz[], $15::timestamptz[],
-    $16::bytea[], $17::bytea[], $18::boolean[]
+    $16::bytea[], $17::bytea[], $18::integer[]
 ) AS new (
     case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
-    band_ceiling, queued_at, worked_at, needs, body, anywhere
+    band_ceiling, queued_at, worked_at, needs, body, confined_version
 )
 ON CONFLICT (case_id) DO NOTHING
 """
@@ -67,14 +67,14 @@ UPDATE cases SET
     units = new.units, agent_id = new.agent_id, points = new.points, target_seconds = new.target_seconds,
     aged_from = new.aged_from, band_floor = new.band_floor, band_ceiling = new.band_ceiling,
     queued_at = new.queued_at, worked_at = new.worked_at, needs = new.needs, body = new.body,
-    anywhere = new.anywhere
+    confined_version = new.confined_version
 FROM unnest(
     $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::text[], $9::integer[],
     $10::integer[], $11::timestamptz[], $12::integer[], $13::integer[], $14::timestamptz[], $15::timestamptz[],
-    $16::bytea[], $17::bytea[], $18::boolean[]
+    $16::bytea[], $17::bytea[], $18::integer[]
 ) AS new (
     case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
-    band_ceiling, queued_at, worked_at, needs, body, anywhere
+    band_ceiling, queued_at, worked_at, needs, body, confined_version
 )
 WHERE cases.case_id = new.case_id
 """
@@ -194,6 +194,11 @@ def _row(case: Case, policy: Policy) -> tuple[object, ...]:
     )
 
 
+def _may_go_anywhere(case: Case) -> bool:
+    """Tell whether another department's agent may be given the case before overflow has its time (A3)."""
+    return case.preferred_agent_id is not None or case.supervisor_needed or case.classification.safety
+
+
 def _queued_row(case: Case, policy: Policy, traceparent: str | None) -> tuple[object, ...]:
     """Return the whole row: by these columns the case is found, ranked and matched while it waits."""
     case_id, version, state, holder, channel, units, agent_id, worked_at, body = _row(case, policy)
@@ -218,7 +223,7 @@ def _queued_row(case: Case, policy: Policy, traceparent: str | None) -> tuple[ob
         worked_at,
         _needs(case, traceparent) if queued else None,
         body,
-        case.preferred_agent_id is not None or case.supervisor_needed or case.classification.safety,
+        None if _may_go_anywhere(case) else case.version,
     )
 
 

@@ -68,7 +68,7 @@ LEFT JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT looked.*, row_number() OVER () AS place FROM (
         SELECT of_class.* FROM heads CROSS JOIN LATERAL (
-            SELECT case_id, version, queue, channel, units, aged_from, queued_at, needs, anywhere,
+            SELECT case_id, version, queue, channel, units, aged_from, queued_at, needs, confined_version,
                 priority_at(points, target_seconds, aged_from, $2, $3, $4, $5, $6) AS priority
             FROM cases
             WHERE queue = asked.department AND points = heads.points AND target_seconds = heads.target_seconds
@@ -79,7 +79,8 @@ CROSS JOIN LATERAL (
         LIMIT asked.most
     ) AS looked
 ) AS first
-WHERE asked.own OR first.anywhere OR first.queued_at <= $9 OR first.place = asked.most
+WHERE asked.own OR first.confined_version IS DISTINCT FROM first.version OR first.queued_at <= $9
+    OR first.place = asked.most
 """
 MOVED = """
 -- queues.moved: which waiting cases have left the band that was told last (C7)?

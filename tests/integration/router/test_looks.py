@@ -6,6 +6,7 @@ from uuid import UUID
 from contracts.channel import Capacity
 from contracts.router import CaseOffered
 from services.router.domain.case import evolve
+from services.router.handlers.rounds import LOOK_FIRST_MAX
 from services.router.storage import cases, queues
 from services.router.storage.queues import Look
 from tests.integration.router.conftest import Router
@@ -49,6 +50,14 @@ async def test_where_nobody_is_free_only_those_come_whom_others_may_be_given(rou
     assert set((await looked(router, Look(DEPARTMENT, 100, own=False)))[0]) == everybody
 
 
+async def test_who_was_changed_by_an_older_release_is_looked_for_everywhere(router: Router) -> None:
+    await router.tell(words("plain", demands=(proposed("plain"),)))
+    elsewhere = Look(DEPARTMENT, 100, own=False)
+    assert await looked(router, elsewhere) == ([], False)
+    await router.pool.execute("UPDATE cases SET version = version + 1")
+    assert await looked(router, elsewhere) == ([case_id_of("plain")], False)
+
+
 async def test_where_nobody_is_free_a_look_tells_that_the_queue_may_be_longer(router: Router) -> None:
     await router.tell(*(words(f"w{n}", demands=(proposed(f"d{n}"),)) for n in range(5)))
     assert [(len(found), longer) for found, longer in [await looked(router, Look(DEPARTMENT, 4, own=False))]] == [
@@ -72,3 +81,16 @@ async def test_who_is_left_over_is_looked_further_for_though_others_were_given_s
         case_id_of("last")
     ]
     assert not second.deeper
+
+
+async def test_the_first_look_sees_who_may_be_given_others_behind_those_who_may_not(router: Router) -> None:
+    """Else the case would lose its own agent to what is less urgent in the agent's department."""
+    own = [words(f"w{n}", demands=(proposed(f"d{n}"),)) for n in range(40)]
+    await router.tell(*own)
+    router.wait(1)
+    await router.tell(words("own", demands=(proposed("own"),)))
+    await change(router, "own", {"preferred_agent_id": "a-9"})
+    one = Capacity(total=1, chat=1)
+    await router.tell(a_profile("a-9", department="operations", capacity=one), presence("a-9", "available"))
+    found = await router.match(DEPARTMENT, limit=LOOK_FIRST_MAX)
+    assert [each.message.case_id for each in found.said if isinstance(each.message, CaseOffered)] == [case_id_of("own")]

@@ -110,3 +110,14 @@ def test_a_record_of_ours_is_read_at_a_glance() -> None:
 def test_a_header_that_stands_there_twice_is_refused(name: str) -> None:
     refused = answers(changed((name, "twice")), KEYS[0], VALUES[0])
     assert refused == [Unreadable("malformed_envelope", f"{name} stands there twice")] * 2
+
+
+def test_a_type_that_stands_there_twice_is_not_passed_over_for_the_second() -> None:
+    wants_none = envelope.opener(())
+    others = [header for header in SEALED.items() if header[0] != "ce_type"]
+    types = [("ce_type", b"caseloop.case.closed.v1"), ("ce_type", SEALED["ce_type"])]
+    opened = [
+        wants_none(Record("case.events", 0, 7, 0, KEYS[0], VALUES[0], [*others, *some]), OLDEST)
+        for some in (types, types[1:])
+    ]
+    assert opened == [Unreadable("malformed_envelope", "ce_type stands there twice"), None]
