@@ -135,6 +135,8 @@ async def load(
     deleted before was none of its business. One that it meets later came later, and is its own from offset 0.
     """
     first = dict.fromkeys(places, 0)
+    if not first:  # taken away while a connection was waited for
+        return {}
     met = {**first, **beginnings}
     await connection.execute(MEET, *zip(*((topic, part, mark) for (topic, part), mark in met.items()), strict=True))
     rows = await connection.fetch(LOAD, *zip(*first, strict=True))

@@ -1,7 +1,7 @@
 """How fast is the product? ``make bench`` measures every workload, ``make bench ARGS="W1 W5"`` these.
 
 Prints one JSON document of this run. ``build/bench.json`` keeps the newest result of every workload, and ``--report``
-writes it as tables and pictures into ``docs/performance.md``. With ``--check`` the exit status is 1 when a target was
+adds it to what ``docs/performance.md`` tells and shows. With ``--check`` the exit status is 1 when a target was
 missed, with a line for each on standard error. ``--quick`` does less: every workload is over within 90 seconds.
 ``--gate`` measures once, quick, what a change must not slow down, and keeps nothing; the exit status is 1 when a ratio
 to the limit of the same run fell below its bound.

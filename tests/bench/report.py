@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench import targets
+from tests.bench import document, targets
 from tests.bench.registry import WORKLOADS
 from tests.bench.tables import cost
 from tests.bench.targets import Target
 from tests.bench.views import VIEWS
 
 PAGE = Path("docs/performance.md")
+FIGURES = PAGE.with_suffix("") / "bench.json"
 HEAD = """\
 # Performance: what was measured, and what was wanted
 
@@ -21,8 +22,9 @@ anything has no figure. *limit* is what the same machine does in the same run wi
 else (`tests/bench/limit.py` and the module of the workload); *ratio* is ours beside it, the median of the runs.
 
 `make bench ARGS="W1 W5"` measures some of them, `ARGS=--quick` does less, `ARGS=--check` ends with status 1 when a
-target is missed; `make bench ARGS=--report` writes this page and its pictures from `build/bench.json`. A change has to
-pass `ARGS=--gate` (`.ci/run`): W4 and W5, judged by their ratios alone. What must not happen at all (a timer that fires
+target is missed; `make bench ARGS=--report` adds what `build/bench.json` holds to
+[what was measured before](performance/bench.json), and writes this page and its pictures. A change has to pass
+`ARGS=--gate` (`.ci/run`): W4 and W5, judged by their ratios alone. What must not happen at all (a timer that fires
 early, an SMS lost or doubled) has no bar below; the tables say it.
 """
 PICTURES = {
@@ -39,10 +41,14 @@ RULE = "| --- | --: | --: | --: | --: | --: | --: | --- | --- |\n"
 
 
 def write(path: Path) -> None:
-    """Write the page and its pictures from the document of the newest runs; PNGs stand beside that document."""
+    """Write the page and its pictures from the document of the newest runs; PNGs stand beside that document.
+
+    What was measured before, here or on another machine, is kept beside the page and stays on it.
+    """
     from tests.bench.pictures import draw  # what it draws with is there for the bench only
 
-    result = json.loads(path.read_text("utf-8"))
+    document.keep(FIGURES, json.loads(path.read_text("utf-8")))
+    result = json.loads(FIGURES.read_text("utf-8"))
     PAGE.write_text(page(result), "utf-8")
     draw(result, PAGE.with_suffix(""), path.with_name(PAGE.stem))
 

@@ -43,6 +43,8 @@ DUE = {
 """What a timer brings about, and where its time stands."""
 _CALLED = frozenset({"completed", "exhausted", "cancelled"})
 """How a callback ends."""
+_PASSED_OVER = _CALLED | {"due"}
+"""What a new wish leaves behind: what has ended, and a call that is being placed."""
 _ANEW = frozenset({"due", "cancelled"})
 """What comes next of one that was asked for anew when it had ended: its time, or the end of its case before that."""
 EARLY_SECONDS = 0.001
@@ -123,7 +125,7 @@ def _out_of_turn(steps: Sequence[Record], wishes: int) -> Record | None:
     state, percent = "scheduled" if wishes else "", 0
     for record in steps:
         what, step = _step(record)
-        if wishes > 1 and step in _ANEW and state in _CALLED:
+        if wishes > 1 and step in _ANEW and state in _PASSED_OVER:
             state, wishes = "scheduled", wishes - 1
         if what in _NEXT and step not in _NEXT[what].get(state, frozenset()):
             return record
