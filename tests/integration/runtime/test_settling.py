@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.runtime import offsets
 from services.runtime.consumer import Consumer
 from services.runtime.database import Pool
 from services.runtime.envelope import opener
@@ -118,6 +119,13 @@ async def test_a_partition_that_is_taken_away_while_it_is_adopted_is_not_ours(ti
         consumer.forget([place])
     assert (adopting.result(), consumer.marks) == ({}, {})
     assert await consumer.adopt([place]) == {place: 0}
+
+
+async def test_what_is_all_taken_away_while_a_connection_is_waited_for_is_not_adopted(tiny: Pool) -> None:
+    async with tiny.acquire() as connection:
+        assert await offsets.load(connection, (), {}) == {}
+        assert await offsets.load(connection, (), {("case.events", 0): 7}) == {}
+    assert await marks(tiny) == {}
 
 
 async def test_only_where_nothing_moves_it_is_asked_what_was_deleted(tiny: Pool) -> None:
