@@ -112,7 +112,7 @@ def close(case: Case, command: Close, occasion: Occasion) -> Decision | Refusal:
 def _called_in_vain(case: Case) -> bool:
     """Tell whether the ladder of calls about this solution, not about an earlier one, is exhausted (F2)."""
     return case.solved_at is not None and any(
-        call.purpose == "after_resolution" and call.state == "exhausted" and call.at >= case.solved_at
+        call.purpose == "after_resolution" and call.state == "exhausted" and call.at > case.solved_at
         for call in case.callbacks
     )
 

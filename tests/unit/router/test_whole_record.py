@@ -141,3 +141,9 @@ def refused(story: Decision, step: Step) -> str:
     """Return the code with which the step is refused, ``accepted`` if it is not."""
     event = step(story.case).entries[-1].event
     return event.code if isinstance(event, CommandRejected) else "accepted"
+
+
+def test_calls_that_ended_at_the_very_moment_of_a_solution_were_not_about_it() -> None:
+    """A report and the solution behind it may be handled in one batch, which has one moment."""
+    story = journal(given, told(followup.CallbackGivenUp, 10, **CALL), asked(RESOLVE, 10))
+    assert refused(story, asked(CLOSE, 80)) == "not_confirmed"
