@@ -57,7 +57,7 @@ class Settings(BaseModel):
     otlp_endpoint: HttpAddress | None = Field(None, description="the http:// address of an OTLP collector")
     trace_ratio: float = Field(1.0, ge=0, le=1, description="the share of new traces to sample, 0 to 1")
 
-    batch_records_max: int = Field(4000, ge=1, le=10_000, description="the records of one transaction, 1 to 10000")
+    batch_records_max: int = Field(1500, ge=1, le=10_000, description="the records of one transaction, 1 to 10000")
     batch_bytes_max: int = Field(
         8_388_608,
         ge=1_114_112,
