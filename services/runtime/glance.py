@@ -15,7 +15,8 @@ from services.runtime.structured import JSON_TYPE
 
 OURS = "caseloop/"
 """Sources of ours begin like this; their ids are derived UUIDs already."""
-TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
+"""Trace, span and flags (W3C Trace Context, version 00)."""
 
 _JSON = JSON_TYPE.encode()
 _ID_MAX = 36

@@ -8,7 +8,6 @@ decides nothing.
 """
 
 import random
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal
@@ -22,9 +21,10 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 
+from services.runtime.glance import TRACEPARENT
+
 Operation = Literal["process", "send"]
 KIND: Mapping[Operation, SpanKind] = {"process": SpanKind.CONSUMER, "send": SpanKind.CLIENT}
-_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 _SAMPLED = 0x01
 
 
@@ -125,13 +125,13 @@ def configured(service: str, endpoint: str | None, ratio: float) -> Tracing:
 def continued(traceparent: str | None) -> str:
     """Return the same trace with a new span id, or a new trace that is not sampled."""
     span_id = f"{random.getrandbits(64) or 1:016x}"
-    if traceparent is not None and _TRACEPARENT.fullmatch(traceparent):
+    if traceparent is not None and TRACEPARENT.fullmatch(traceparent):
         return f"{traceparent[:36]}{span_id}{traceparent[52:]}"
     return f"00-{random.getrandbits(128) or 1:032x}-{span_id}-00"
 
 
 def _context(traceparent: str | None) -> SpanContext | None:
-    known = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    known = TRACEPARENT.fullmatch(traceparent) if traceparent else None
     if known is None:
         return None
     flags = TraceFlags(int(known[3], 16) & _SAMPLED)

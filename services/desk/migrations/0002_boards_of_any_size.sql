@@ -13,6 +13,14 @@ CREATE TABLE tallies (
     promises_breached bigint NOT NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
+CREATE FUNCTION tally(bigint, bigint, bigint, bigint) RETURNS void LANGUAGE sql SET search_path FROM CURRENT AS $$
+    INSERT INTO tallies AS known (slot, cases, cases_open, clocks_breached, promises_breached)
+    VALUES (pg_backend_pid() % 64, $1, $2, $3, $4)
+    ON CONFLICT (slot) DO UPDATE SET cases = known.cases + excluded.cases, cases_open = known.cases_open + excluded.cases_open,
+        clocks_breached = known.clocks_breached + excluded.clocks_breached,
+        promises_breached = known.promises_breached + excluded.promises_breached
+$$;
+
 -- Triggers add up, so that the sum is right whoever writes: a replica of the release before this one, too.
 CREATE FUNCTION tally_cases() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
@@ -27,10 +35,7 @@ BEGIN
         INTO added, opened FROM before;
     END IF;
     IF added <> 0 OR opened <> 0 THEN
-        INSERT INTO tallies AS known (slot, cases, cases_open, clocks_breached, promises_breached)
-        VALUES (pg_backend_pid() % 64, added, opened, 0, 0)
-        ON CONFLICT (slot) DO UPDATE SET cases = known.cases + excluded.cases,
-            cases_open = known.cases_open + excluded.cases_open;
+        PERFORM tally(added, opened, 0, 0);
     END IF;
     RETURN NULL;
 END
@@ -56,10 +61,7 @@ BEGIN
         FROM before WHERE state = 'breached';
     END IF;
     IF clocks <> 0 OR promises <> 0 THEN
-        INSERT INTO tallies AS known (slot, cases, cases_open, clocks_breached, promises_breached)
-        VALUES (pg_backend_pid() % 64, 0, 0, clocks, promises)
-        ON CONFLICT (slot) DO UPDATE SET clocks_breached = known.clocks_breached + excluded.clocks_breached,
-            promises_breached = known.promises_breached + excluded.promises_breached;
+        PERFORM tally(0, 0, clocks, promises);
     END IF;
     RETURN NULL;
 END
