@@ -64,7 +64,7 @@ class Settings(BaseModel):
         le=268_435_456,
         description="the bytes of one poll, 1114112 to 268435456",
     )
-    poll_wait_seconds: Seconds = Field(0.02, description="the seconds that an idle poll waits")
+    poll_wait_seconds: Seconds = Field(0.5, description="the seconds that an idle poll waits")
     attempts_max: int = Field(
         8,
         ge=1,

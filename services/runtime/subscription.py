@@ -15,7 +15,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
-from services.runtime import kafka, lenient, metrics, waiting
+from services.runtime import fetch_sessions, kafka, lenient, metrics, waiting
 from services.runtime.consumer import Consumer
 from services.runtime.crashing import crash_point
 from services.runtime.database import PASSING
@@ -124,6 +124,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             await self._broker.start()
         except KafkaError as problem:
             raise TransientError(f"Kafka cannot be joined: {type(problem).__name__}") from problem
+        fetch_sessions.install(self._kafka())
         waiting.install(self._kafka(), self._rest)
 
     async def _read(self, stopping: asyncio.Event) -> None:

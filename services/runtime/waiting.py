@@ -6,7 +6,8 @@ lies a rest (ADR 0014): it lets more arrive, and leaves the processors to others
 answer: else a turn would hold what the quickest had, and the next what the others had.
 
 After an empty poll FastStream (0.7) sleeps as long as it polled. A record that arrives meanwhile lies there: 5 ms on
-average and 20 ms at worst with polls of 20 ms, at every hop of a case. So here no poll comes back empty.
+average and 20 ms at worst with polls of 20 ms, at every hop of a case. So here no poll comes back empty, and a poll may
+wait for long: what arrives ends it.
 """
 
 import asyncio
@@ -31,16 +32,16 @@ def install(consumer: AIOKafkaConsumer, rest: float) -> None:
     """Let this consumer fetch when it has rested, not while a turn lasts; no poll is empty.
 
     It does not rest while more is waiting than it was given: a fetch brings 1 MiB of a partition at most. It is stopped
-    by cancelling whoever polls. aiokafka has no public way to fetch later: what it is to do next is left without
-    fetches while nobody polls.
+    by cancelling whoever polls. aiokafka has no public way to fetch later: while nobody polls it is not asked what it
+    has to do, which means a look at every partition.
     """
     poll, fetcher, clock = consumer.getmany, consumer._fetcher, asyncio.get_running_loop().time  # noqa: SLF001 - see above
     actions = fetcher._get_actions_per_node  # noqa: SLF001 - see above
+    nothing: tuple[Any, ...] = ([], {}, fetcher._fetcher_timeout, False, [])  # noqa: SLF001 - see above
     polled, behind, turn_began = False, False, clock()
 
     def actions_now(assignment: Any) -> tuple[Any, ...]:  # noqa: ANN401 - handed through
-        fetches, *others = actions(assignment)
-        return (fetches if polled else [], *others)
+        return actions(assignment) if polled else nothing
 
     async def getmany(*partitions: TopicPartition, **options: Any) -> Fetched:  # noqa: ANN401 - handed through
         nonlocal polled, behind, turn_began

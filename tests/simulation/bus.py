@@ -151,6 +151,8 @@ class Group:
 class Fetcher:
     """What a client of aiokafka would do next on its own; a member here fetches when it is polled."""
 
+    _client = None
+    _fetcher_timeout = 0.2
     _wait_consume_future = None
 
     def _notify(self, _future: None) -> None:
