@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
+from aiokafka.protocol.fetch import FetchRequest
 
 from services.runtime import fetch_sessions
 from tests.delivery.conftest import PARTITIONS, Ground
@@ -29,12 +30,12 @@ class Wire:
         return getattr(self.client, name)
 
     async def send(self, node: int, request: Any, **options: Any) -> Any:  # noqa: ANN401 - handed through
-        if isinstance(request, fetch_sessions.FetchRequest):
-            built = request.build(fetch_sessions.FetchRequest._CLASSES[-1])
+        if isinstance(request, FetchRequest):
+            built = request.build(FetchRequest._CLASSES[-1])
             self.named.append({partition for _, places in built.topics for partition, *_ in places})
             self.forgotten.extend(built.forgotten_topics_data)
         answer = await self.client.send(node, request, **options)
-        if self.lose_next and isinstance(request, fetch_sessions.FetchRequest):
+        if self.lose_next and isinstance(request, FetchRequest):
             self.lose_next = False
             raise KafkaConnectionError
         return answer
