@@ -12,13 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import FetchSessionIdNotFound, InvalidFetchSessionEpoch
 from aiokafka.protocol.fetch import FetchRequest
 
 VERSION = 7
 """Since this version of the request brokers keep sessions."""
 EPOCH_MAX = 2**31 - 1
-LOST = {FetchSessionIdNotFound.errno, InvalidFetchSessionEpoch.errno}
 
 _Wanted = Mapping[tuple[str, int], tuple[int, int]]
 """Offset and most bytes by topic and partition."""
@@ -86,17 +84,15 @@ class _Client:
         return getattr(self._client, name)
 
     async def send(self, node: int, request: Any, **options: Any) -> Any:  # noqa: ANN401 - handed through
+        """Send anything, a fetch within its session.
+
+        Of a fetch that failed or was cancelled nobody knows whether the broker has counted it, and a broker that has
+        forgotten the session answers that and nothing else: the next fetch, which follows at once, names everything.
+        """
         if not isinstance(request, FetchRequest):
             return await self._client.send(node, request, **options)
         session = self.sessions.setdefault(node, _Session())
         wanted = {(topic, place[0]): place[1:] for topic, places in request.topics for place in places}
-        answer = await self._asked(node, request, session, wanted)
-        if getattr(answer, "error_code", 0) in LOST:
-            answer = await self._asked(node, request, session, wanted)
-        return answer
-
-    async def _asked(self, node: int, request: FetchRequest, session: _Session, wanted: _Wanted) -> Any:  # noqa: ANN401
-        """Fetch once. Of a fetch that failed, or was cancelled, nobody knows whether the broker has counted it."""
         understood = False
         try:
             answer = await self._client.send(node, _Request(request, session, wanted))

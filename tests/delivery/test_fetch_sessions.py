@@ -1,5 +1,6 @@
 """Is a broker told only what has changed since the last fetch, and is nothing lost with the session?"""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from aiokafka.protocol.fetch import FetchRequest
 
 from services.runtime import fetch_sessions
 from tests.delivery.conftest import PARTITIONS, Ground
+from tests.support.floor import DEADLINE_SECONDS
 from tests.support.tiny import producing
 
 TOPIC = "channel.chat"
@@ -57,9 +59,10 @@ class Reader:
     async def read(self, count: int = 1) -> list[int]:
         """Return of which partitions the next records are."""
         found: list[int] = []
-        while len(found) < count:
-            fetched = await self.consumer.getmany(timeout_ms=10_000)
-            found += [place.partition for place, records in fetched.items() for _ in records]
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while len(found) < count:
+                fetched = await self.consumer.getmany(timeout_ms=1000)
+                found += [place.partition for place, records in fetched.items() for _ in records]
         return found
 
 
