@@ -24,6 +24,6 @@ SERVICE = Service(
     wants=WANTS,
     reads=READS,
     handler_of=handler_of,
-    rest=1.0,
+    rest=2.0,
     loops=(forget,),
 )

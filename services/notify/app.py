@@ -28,7 +28,7 @@ def service() -> Service:
         wants=WANTS,
         reads=reads(),
         handler_of=handler,
-        rest=2.0,
+        rest=4.0,
         settings=NotifySettings,
         loops=(dispatcher,),
         routes=routes,

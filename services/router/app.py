@@ -14,6 +14,7 @@ from services.router.handlers import messages
 from services.router.handlers.snapshots import snapshots_loop
 from services.router.handlers.sweeps import sweep_loop
 from services.router.matcher import Matcher
+from services.router.storage.agents import Everybody
 from services.runtime.service import Service, ServiceContext
 from services.runtime.work import Handler
 
@@ -46,7 +47,7 @@ def service(bell: Bell) -> Service:
 
 
 def _handler(policy: Policy, bell: Bell) -> Handler:
-    return messages.handler(policy, bell)
+    return messages.handler(policy, bell, Everybody())
 
 
 SERVICE = service(Bell())

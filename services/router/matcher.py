@@ -10,7 +10,8 @@ from datetime import datetime
 
 from services.router.bell import Bell
 from services.router.handlers.aside import transact
-from services.router.handlers.rounds import DEEPER, LOOK_FIRST_MAX, LOOK_MAX, Round, match_queues
+from services.router.handlers.rounds import Round, match_queues
+from services.router.reach import Reach
 from services.router.storage import queues
 from services.router.storage.agents import Everybody
 from services.runtime.context import ServiceContext
@@ -23,10 +24,6 @@ REST_MAX_SECONDS = 0.02
 """Longest rest after a round that found something: a round for each case would cost more than all its cases."""
 AGAIN_SECONDS = 0.01
 """Pause before a queue that another replica holds, or that changed under a round, is looked at again."""
-LIMIT_MAX = LOOK_MAX * DEEPER
-"""With this a round looks as far as it may into every queue."""
-DEEP_SHARE = 0.1
-"""Of the time, at most, is spent on looking far into long queues for what nobody at their heads can use."""
 
 
 class Matcher:
@@ -37,8 +34,7 @@ class Matcher:
         self._context = context
         self._bell = bell
         self._everybody = Everybody()
-        self._limit = LOOK_FIRST_MAX
-        self._deep_after = 0.0
+        self._reach = Reach()
         self._looked = 0.0
         self._known: set[str] = set()
 
@@ -69,22 +65,21 @@ class Matcher:
 
     def _next(self, found: Round, departments: set[str], took: float) -> tuple[frozenset[str], float]:
         """Return what to look at next, and after which pause."""
-        limit, self._limit = self._limit, LOOK_FIRST_MAX
-        if limit > LOOK_FIRST_MAX:
-            self._deep_after = asyncio.get_running_loop().time() + took / DEEP_SHARE
-        if found.deeper and limit < LIMIT_MAX and (limit > LOOK_FIRST_MAX or self._may_look_deep()):
-            self._limit = limit * DEEPER
-            return frozenset(departments), 0.0
+        now = asyncio.get_running_loop().time()
+        looked = self._reach.after(found, took, now)
+        self._everybody.looked_for(looked)
+        if self._reach.far:
+            return self._reach.far, 0.0
         if found.matched and found.more:
             return frozenset(departments), 0.0
+        hurried = found.deeper & found.freed - looked
+        if hurried:
+            return found.again | hurried, max(self._reach.seconds_to_next(now), AGAIN_SECONDS)
         return found.again, AGAIN_SECONDS if found.again else IDLE_SECONDS
-
-    def _may_look_deep(self) -> bool:
-        return asyncio.get_running_loop().time() >= self._deep_after
 
     async def _round(self, departments: set[str]) -> Round:
         """Run one round in a transaction of its own, and tell what it did."""
-        found = Round((), 0, frozenset(), deeper=False)
+        found = Round((), 0, frozenset(), deeper=frozenset())
         if not departments:
             return found
 
@@ -92,7 +87,9 @@ class Matcher:
             nonlocal found
             if departments - self._known:
                 await queues.prepare(connection, departments)
-            found = await match_queues(connection, now, self._context.policy, departments, self._everybody, self._limit)
+            found = await match_queues(
+                connection, now, self._context.policy, departments, self._everybody, self._reach.far, self._reach.limit
+            )
             return found.said
 
         await transact(self._context, work)

@@ -11,6 +11,7 @@ from services.runtime import metrics, outbox, timers
 from services.runtime.clock import Clock
 from services.runtime.database import PASSING, Connection, Pool, is_away
 from services.runtime.errors import TransientError
+from services.runtime.fresh import STORED, Fresh
 from services.runtime.lifecycle import wait
 from services.runtime.logs import Log
 from services.runtime.publishing import Publisher
@@ -39,6 +40,7 @@ class ServiceContext:
     stopping: asyncio.Event
     tracing: Tracing = UNTRACED
     outbox_wake: asyncio.Event = field(default_factory=asyncio.Event)
+    outbox_fresh: Fresh = field(default_factory=Fresh)
     timers_wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -55,6 +57,7 @@ class ServiceContext:
     def committed(self, said: int) -> None:
         """Wake the relay and the timers after a commit that left work for them; a look costs a round trip."""
         if said:
+            self.outbox_fresh.committed()
             self.outbox_wake.set()
         if timers.soon(self.clock.now()):
             self.timers_wake.set()
@@ -78,6 +81,7 @@ class ServiceContext:
     async def _transact(self, work: Transaction) -> None:
         now = self.clock.now()
         timers.EARLIEST.set(None)
+        STORED.set({})
         async with self.pool.acquire() as connection:
             with metrics.TRANSACTION_SECONDS.time():
                 async with connection.transaction():

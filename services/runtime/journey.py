@@ -79,6 +79,7 @@ def _relay(context: ServiceContext, publisher: KafkaPublisher) -> Relay:
         publish_seconds=settings.publish_timeout_seconds,
         tracing=context.tracing,
         wake=context.outbox_wake,
+        fresh=context.outbox_fresh,
     )
 
 

@@ -13,6 +13,7 @@ from services.runtime import envelope
 from services.runtime.database import Connection
 from services.runtime.errors import MessageTooLargeError
 from services.runtime.frames import Frame, pack
+from services.runtime.fresh import STORED, Row
 from services.runtime.tracing import UNTRACED, Tracing
 from services.runtime.work import Outgoing
 
@@ -26,6 +27,7 @@ INSERT = """
 INSERT INTO outbox (bucket, frames)
 SELECT bucket, frames FROM unnest($1::smallint[], $2::bytea[]) WITH ORDINALITY AS said (bucket, frames, place)
 ORDER BY place
+RETURNING id
 """
 
 
@@ -51,14 +53,15 @@ async def append(
 
 async def store(connection: Connection, frames: Sequence[Frame]) -> int:
     """Store these records for the relay inside the caller's transaction and return how many rows that took."""
-    buckets: list[int] = []
-    rows: list[bytes] = []
-    for bucket, some in _by_bucket(frames).items():
-        for portion in _portions(some):
-            buckets.append(bucket)
-            rows.append(pack(portion))
-    await connection.execute(INSERT, buckets, rows)
-    return len(rows)
+    portions = [(bucket, portion) for bucket, some in _by_bucket(frames).items() for portion in _portions(some)]
+    packed = [pack(portion) for _, portion in portions]
+    stored = await connection.fetch(INSERT, [bucket for bucket, _ in portions], packed)
+    known = STORED.get()
+    if known is not None:
+        row_ids = sorted(record["id"] for record in stored)
+        for row_id, (bucket, portion), row in zip(row_ids, portions, packed, strict=True):
+            known[row_id] = Row(bucket, portion, len(row))
+    return len(packed)
 
 
 def framed(source: str, said: Outgoing, now: datetime, tracing: Tracing) -> Frame:

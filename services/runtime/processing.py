@@ -23,6 +23,7 @@ from services.runtime.database import AWAY, PASSING, Connection, Pool
 from services.runtime.endings import Dead, Retry, Tally
 from services.runtime.errors import StoppedError
 from services.runtime.failures import IMPATIENT, Failure, HandlerFailedError, PostgresAwayError, judge, postgres_is_away
+from services.runtime.fresh import STORED
 from services.runtime.logs import Log
 from services.runtime.parking import Backoff
 from services.runtime.pieces import Entry, Park, Piece
@@ -126,6 +127,7 @@ class Processing:
         now = self.clock.now()
         firing = FIRING.set(piece.firing)
         EARLIEST.set(None)
+        STORED.set({})
         try:
             with metrics.TRANSACTION_SECONDS.time():
                 async with self._acquired() as connection, connection.transaction():

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from services.runtime import metrics
 from services.runtime.crashing import crash_point
 from services.runtime.frames import Frame, pack, unpack
+from services.runtime.fresh import Fresh
 from services.runtime.holding import Holding
 from services.runtime.leases import Leases
 from services.runtime.lifecycle import wait
@@ -43,7 +44,8 @@ COUNTED_MAX = 10_000
 
 TAKE = """
 -- relay.take: forget the rows that have arrived and read the oldest others of the buckets that are mine at this moment,
--- except of buckets that stand still ($5) and of what waits only for partitions that are left alone ($6)
+-- except of buckets that stand still ($5) and of what waits only for partitions that are left alone ($6); the bytes of
+-- those that nobody has worked on are known here already ($7)
 WITH arrived AS (DELETE FROM outbox WHERE id = ANY ($3::bigint[])), oldest AS (
     SELECT id, octet_length(frames) AS size FROM outbox
     WHERE bucket IN (
@@ -56,7 +58,8 @@ WITH arrived AS (DELETE FROM outbox WHERE id = ANY ($3::bigint[])), oldest AS (
 ), portion AS (
     SELECT id FROM (SELECT id, sum(size) OVER (ORDER BY id) - size AS before FROM oldest) AS sized WHERE before < $4
 )
-SELECT id, bucket, frames FROM outbox JOIN portion USING (id) ORDER BY id
+SELECT id, bucket, CASE WHEN id = ANY ($7::bigint[]) AND waits_for IS NULL THEN NULL ELSE frames END AS frames
+FROM outbox JOIN portion USING (id) ORDER BY id
 """
 SET_ASIDE = """
 -- relay.set_aside: what is left of rows, and for which partitions it waits; written only where it is new
@@ -92,6 +95,7 @@ class Relay:
     tracing: Tracing = UNTRACED
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     """Set after a commit in this process, so that nobody waits for the next poll."""
+    fresh: Fresh = field(default_factory=Fresh)
     failing: bool = False
     standing: dict[int, int] = field(default_factory=dict)
     """The buckets of mine that stand still, each with the id of the row that this release cannot read."""
@@ -159,14 +163,19 @@ class Relay:
         """Forget the rows that have arrived and return the oldest others, in the order in which they are to be sent."""
         self._held = self.holding.held(asyncio.get_running_loop().time())
         left_out = (list(self._passed_over), [_name(place) for place in self._held])
-        rows = await connection.fetch(TAKE, self.leases.owner, self.rows_max, arrived, PORTION_BYTES_MAX, *left_out)
+        known, asked = self.fresh.rows(), list(self.fresh.rows())
+        rows = await connection.fetch(
+            TAKE, self.leases.owner, self.rows_max, arrived, PORTION_BYTES_MAX, *left_out, asked
+        )
         found: dict[int, list[Frame]] = {}
-        for row in rows:
-            if row["bucket"] not in self._passed_over:
+        for row_id, bucket, frames in rows:
+            if bucket not in self._passed_over:
                 try:
-                    found[row["id"]] = unpack(row["frames"])
+                    found[row_id] = known[row_id].frames if frames is None else unpack(frames)
                 except ValueError as problem:
-                    self._stand(row["bucket"], row["id"], problem)
+                    self._stand(bucket, row_id, problem)
+        # What a short answer lacks was read between its commit and the moment when it became known here.
+        self.fresh.forget([row_id for row_id, _, _ in rows] if len(rows) == self.rows_max else asked)
         if not rows:  # nothing waits for who is let go, and others may stand behind it
             self._tried(())
         return found
@@ -183,7 +192,7 @@ class Relay:
             self.log.error("outbox_unreadable", bucket=bucket, row=row, problem=str(problem), remedy=UPGRADE)
         metrics.OUTBOX_STANDING.set(len(self.standing))
 
-    async def _send(self, rows: dict[int, list[Frame]], left: float) -> Published:
+    async def _send(self, rows: Mapping[int, list[Frame]], left: float) -> Published:
         """Publish while the lease lasts and return how it went."""
         if not rows or left <= 0:
             return Published(())
@@ -231,7 +240,7 @@ class Relay:
         ]
         return None if not said else said[0] if len(said) == 1 else f"{said[0]} (and {len(said) - 1} more)"
 
-    def _traceparents(self, rows: dict[int, list[Frame]]) -> list[str | None]:
+    def _traceparents(self, rows: Mapping[int, list[Frame]]) -> list[str | None]:
         if not self.tracing.enabled:
             return []
         return [
@@ -245,6 +254,7 @@ class Relay:
     async def _renew(self, connection: "Connection") -> None:
         mine = await self.leases.renew(connection)
         self._alone = len(mine) == BUCKETS
+        self.fresh.lease(mine)
         await self._look_again(connection, mine)
         waiting = await connection.fetchrow(WAITING, COUNTED_MAX)
         metrics.OUTBOX_BUCKETS.set(len(mine))

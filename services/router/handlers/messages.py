@@ -1,11 +1,13 @@
-"""What does a batch of messages do to the cases and agents it is about?
+"""What does a batch of messages do to the cases and agents it is about, and who is given what waits then?
 
 One statement loads the cases, the rest is decided in memory, one statement each saves cases and agents. Locks are taken
-in one order, here as in a round of matching: cases, then agents, then timers.
+in one order, here as in a round of matching: cases, then agents, then timers. A round in the same transaction waits for
+no lock (ADR 0016).
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache, partial
 from uuid import UUID
 
@@ -26,8 +28,10 @@ from services.router.domain.journal import SYSTEM, Decision, Occasion, View, rej
 from services.router.domain.offering import end_offer, release, withdraw
 from services.router.domain.reports import decide_report
 from services.router.handlers.book import OFFER_EXPIRES, Book
+from services.router.handlers.rounds import match_at_once
 from services.router.storage import agents as agents_table
 from services.router.storage import cases as cases_table
+from services.router.storage.agents import Everybody
 from services.runtime.errors import TransientError
 from services.runtime.work import Handler, Outgoing, Received, TimerFired, Work
 
@@ -39,13 +43,20 @@ MERGES_MAX = 8
 """How many merges in a row are followed to the case that goes on."""
 
 
-def handler(policy: Policy, bell: Bell) -> Handler:
-    """Return the router's handler under this policy; it rings for the queues that it touches."""
+def handler(policy: Policy, bell: Bell, agents: Everybody | None = None) -> Handler:
+    """Return the router's handler under this policy.
+
+    The queues that it touches are matched at once with these agents, if it is given them; it rings for what is left.
+    """
 
     async def handle(work: Work) -> list[Outgoing]:
         batch = _Batch(work, policy)
         said = await batch.settled()
-        work.after_commit.append(partial(bell.ring, batch.book.queues))
+        left: AbstractSet[str] = batch.book.queues
+        if agents is not None and left:
+            matched, left = await match_at_once(work.connection, work.now, policy, left, agents)
+            said += matched
+        work.after_commit.append(partial(bell.ring, left))
         return said
 
     return handle

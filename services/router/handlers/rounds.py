@@ -2,11 +2,12 @@
 
 A round holds the right to its queues for the length of its transaction, so two replicas never match one queue at the
 same time. It reads queues and agents without locking them, decides purely, and then locks only what it chose: what
-changed meanwhile is left out and looked at again. Locks are taken in one order, as for messages: cases, agents, timers.
+changed meanwhile, or is locked by another, is left out and looked at again. So a round waits for nobody, and can stand
+at the end of a transaction that holds other cases and agents.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from uuid import UUID
 from contracts.message import derived_id
 from contracts.policy import Policy
 from contracts.values import Cause
-from services.router.domain.agents import Agent
+from services.router.domain.agents import Agent, department_of
 from services.router.domain.case import Case
 from services.router.domain.journal import SYSTEM, Occasion
 from services.router.domain.matching import Match, Waiting, match
@@ -23,7 +24,8 @@ from services.router.domain.offering import Pick, give
 from services.router.handlers.book import Book
 from services.router.storage import cases as cases_table
 from services.router.storage import queues
-from services.router.storage.agents import Everybody
+from services.router.storage.agents import Everybody, UnreadableAgentError
+from services.router.storage.bodies import UnreadableCaseError
 from services.router.storage.queues import Look
 from services.runtime.database import Connection
 from services.runtime.work import TIMER_TYPE_PREFIX, TIMERS_TOPIC, Outgoing, Received, TimerFired
@@ -48,8 +50,10 @@ class Round:
     matched: int
     again: frozenset[str]
     """Queues to look at at once: another replica had them, or something changed under the round's hands."""
-    deeper: bool
-    """Somebody is still free, and a queue is longer than the look."""
+    deeper: frozenset[str]
+    """Somebody is still free, and these queues may be longer than the look."""
+    freed: frozenset[str] = frozenset()
+    """Departments where somebody who has become freer is still free."""
     more: bool = False
     """There were more to decide than one round decides, or a queue may be longer than the look."""
     full: bool = False
@@ -62,50 +66,73 @@ async def match_queues(
     policy: Policy,
     asked: AbstractSet[str],
     agents: Everybody,
+    far: AbstractSet[str] = frozenset(),
     limit: int = LOOK_FIRST_MAX,
 ) -> Round:
-    """Match these queues with the agents who are there; ``limit`` is how far into each queue is looked (A3)."""
+    """Match these queues with the agents who are there (A3); ``limit`` is how far is looked into ``far`` ones."""
     mine = await queues.lock(connection, asked) if asked else set()
     everybody = await agents.look(connection) if mine else []
-    free = _free(everybody)
+    free = _free(agents.room.values()) if mine else Counter[str]()
     if not free:
-        return Round((), 0, frozenset(asked - mine), deeper=False)
-    waiting, longer = await queues.waiting(connection, _looks(mine, free, limit), now, policy.routing)
+        return Round((), 0, frozenset(asked - mine), deeper=frozenset())
+    waiting, longer = await queues.waiting(connection, _looks(mine, free, far, limit), now, policy.routing)
     matches, found = await _matched(connection, now, policy, [each.waiting for each in waiting], everybody)
     traces = {each.waiting.case_id: each.traceparent for each in waiting}
     book, lost = await _given(connection, Book(policy, now, found), matches, traces)
     said = await book.save(connection)
     again = (asked - mine) | {each.waiting.department for each in lost if each.waiting.case_id in found}
     full = len(matches) == DECISIONS_MAX
-    left = free.total() - sum(each.waiting.units for each in matches)
+    given = Counter[str]()
+    for each in matches:
+        given[each.agent_id] += each.waiting.units
+    agents.freed = {each for each in agents.freed if agents.room[each].free() > given[each]}
+    left = free.total() - given.total()
     return Round(
         said,
         len(matches) - len(lost),
         frozenset(again),
-        deeper=longer and left > 0 and not full,
-        more=full or longer,
+        deeper=longer if left > 0 and not full else frozenset(),
+        freed=frozenset(filter(None, (department_of(agents.room[each]) for each in agents.freed))),
+        more=full or bool(longer),
         full=full,
     )
 
 
-def _free(everybody: Sequence[Agent]) -> Counter[str]:
+async def match_at_once(
+    connection: Connection, now: datetime, policy: Policy, asked: AbstractSet[str], agents: Everybody
+) -> tuple[Sequence[Outgoing], AbstractSet[str]]:
+    """Match these queues in a transaction that has changed them; return what is said, and where more is to be done.
+
+    That is where more waits than one round decides, or somebody has become freer and is still free. What another hand
+    than the router's has spoilt is left to a round of its own, which sets it aside.
+    """
+    try:
+        found = await match_queues(connection, now, policy, asked, agents)
+    except (UnreadableCaseError, UnreadableAgentError):
+        return (), asked
+    left = asked if found.full else found.again | found.deeper if agents.freed else found.again
+    agents.freed.clear()
+    return found.said, left
+
+
+def _free(room: Iterable[Agent]) -> Counter[str]:
     """Return how many units can be given in each department, whatever the channel; no department has none."""
     found: Counter[str] = Counter()
-    for agent in everybody:
-        if agent.presence == "available" and agent.profile is not None and (places := agent.free()) > 0:
-            found[agent.profile.department] += places
+    for agent in room:
+        if (department := department_of(agent)) is not None:
+            found[department] += agent.free()
     return found
 
 
-def _looks(mine: AbstractSet[str], free: Counter[str], limit: int) -> list[Look]:
+def _looks(mine: AbstractSet[str], free: Counter[str], far: AbstractSet[str], limit: int) -> list[Look]:
     """Return how far to look into each queue: at first by how much is free, in all and on average."""
     asked = max(1, len(mine & free.keys()))
-    first = LOOK_MIN + LOOK_PER_PLACE * min(free.total(), DECISIONS_MAX) // asked
-    own, others = (limit, -(-limit // DEEPER)) if limit > LOOK_FIRST_MAX else (min(limit, first),) * 2
-    return [
-        Look(department, min(LOOK_MAX, own if department in free else others), department in free)
-        for department in sorted(mine)
-    ]
+    first = min(LOOK_FIRST_MAX, LOOK_MIN + LOOK_PER_PLACE * min(free.total(), DECISIONS_MAX) // asked)
+    looks = []
+    for department in sorted(mine):
+        most = first if department not in far else limit if department in free else -(-limit // DEEPER)
+        looks.append(Look(department, min(LOOK_MAX, most), department in free))
+    return looks
 
 
 async def _matched(
@@ -138,7 +165,7 @@ async def _given(
 ) -> tuple[Book, list[Match]]:
     """Check under the locks that what was chosen is still so, and give the cases to the agents."""
     now, policy, found = book.now, book.policy, book.loaded
-    await book.lock_agents(connection, {each.agent_id for each in matches})
+    await book.lock_free_agents(connection, {each.agent_id for each in matches})
     lost: list[Match] = []
     for each in matches:
         case = found.get(each.waiting.case_id)

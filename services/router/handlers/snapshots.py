@@ -4,6 +4,7 @@ Not with every change: a compacted topic is about the last one. A change marks i
 mark is three seconds old, a round tells the state of that moment and takes the mark away. A crash leaves the mark.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,8 +28,10 @@ from services.runtime.work import Outgoing
 SETTLED = timedelta(seconds=3)
 """How old the last state on the topic may be; a busy case costs one snapshot in this time."""
 LOOK_SECONDS = 0.5
-ROUND_MAX = 250
+ROUND_MAX = 100
 """Cases of one transaction: their rows are locked for its length."""
+REST = 3.0
+"""So many times the length of a round it rests before the next where there is more: nobody waits for it."""
 
 
 async def snapshots_loop(context: ServiceContext) -> None:
@@ -40,10 +43,11 @@ async def snapshots_loop(context: ServiceContext) -> None:
         told = await tell_latest(connection, now, context.policy)
         return told
 
+    now = asyncio.get_running_loop().time
     while not context.stopping.is_set():
+        began = now()
         await transact(context, work)
-        if len(told) < ROUND_MAX:
-            await wait(context.stopping, LOOK_SECONDS)
+        await wait(context.stopping, LOOK_SECONDS if len(told) < ROUND_MAX else REST * (now() - began))
 
 
 async def tell_latest(connection: Connection, now: datetime, policy: Policy) -> list[Outgoing]:

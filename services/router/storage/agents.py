@@ -1,15 +1,15 @@
 """How are agents kept: profile, presence and load?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from asyncpg import Record
 from pydantic import ValidationError
 
 from contracts.channel import AgentProfileSet
 from contracts.values import Channel
-from services.router.domain.agents import Agent
+from services.router.domain.agents import Agent, department_of, is_freer, may_be_given
 from services.runtime.database import Connection
 from services.runtime.errors import CaseloopError
 
@@ -20,13 +20,19 @@ LOCK = """
 SELECT agent_id, presence, idle_since, phone, chat, email, social, sms, profile FROM agents
 WHERE agent_id = ANY ($1::text[]) ORDER BY agent_id FOR UPDATE
 """
+LOCK_FREE = """
+-- agents.lock_free: those of these agents that nobody else has locked, now locked
+SELECT agent_id, presence, idle_since, phone, chat, email, social, sms, profile FROM agents
+WHERE agent_id = ANY ($1::text[]) ORDER BY agent_id FOR UPDATE SKIP LOCKED
+"""
 EVERYBODY = """
--- agents.everybody: who could be asked, and who could not, and which transaction changed each last
-SELECT agent_id, xmin FROM agents WHERE profile IS NOT NULL ORDER BY agent_id
+-- agents.everybody: who could be asked, and who could not, and which write of which transaction changed each last: one
+-- that was rolled back gave its version to another, and one that writes twice is looked at in between
+SELECT agent_id, version, xmin FROM agents WHERE profile IS NOT NULL ORDER BY agent_id
 """
 CHANGED = """
 -- agents.changed: these agents, not locked
-SELECT agent_id, xmin, presence, idle_since, phone, chat, email, social, sms, profile FROM agents
+SELECT agent_id, version, xmin, presence, idle_since, phone, chat, email, social, sms, profile FROM agents
 WHERE agent_id = ANY ($1::text[]) AND profile IS NOT NULL
 """
 PROFILES = """
@@ -70,24 +76,62 @@ async def lock(connection: Connection, agent_ids: Iterable[str]) -> dict[str, Ag
     return {row["agent_id"]: _agent(row) for row in rows}
 
 
+async def lock_free(connection: Connection, agent_ids: Iterable[str]) -> dict[str, Agent]:
+    """Return those of these agents that nobody else has locked, locked until the end of the transaction."""
+    rows = await connection.fetch(LOCK_FREE, sorted(agent_ids))
+    return {row["agent_id"]: _agent(row) for row in rows}
+
+
+class _Seen(NamedTuple):
+    version: int
+    writer: int
+    """The transaction that wrote it."""
+    agent: Agent
+
+
 class Everybody:
     """Every agent with a profile, remembered from look to look: only those are read whose rows were written since."""
 
     def __init__(self) -> None:
         """Know nobody."""
-        self._known: dict[str, tuple[int, Agent]] = {}
+        self._known: dict[str, _Seen] = {}
+        self.room: dict[str, Agent] = {}
+        """Those to whom something may be given."""
+        self.freed: set[str] = set()
+        """Those of them to whom more may be given than at the look before; whoever has looked far for them says so."""
 
     async def look(self, connection: Connection) -> list[Agent]:
         """Return all of them, without locking: what is chosen of it is checked under the lock."""
         rows = await connection.fetch(EVERYBODY)
-        unread = [agent_id for agent_id, written in rows if self._known.get(agent_id, (None,))[0] != written]
+        known = self._known.get
+        unread = [
+            agent_id
+            for agent_id, version, writer in rows
+            if (seen := known(agent_id)) is None or seen[0] != version or seen[1] != writer
+        ]
         if unread:
             for row in await connection.fetch(CHANGED, unread):
-                self._known[row["agent_id"]] = (row["xmin"], _agent(row))
+                self._note(_Seen(row["version"], row["xmin"], _agent(row)))
         if len(self._known) > len(rows):
-            there = {agent_id for agent_id, _ in rows}
-            self._known = {agent_id: known for agent_id, known in self._known.items() if agent_id in there}
-        return [known[1] for agent_id, _ in rows if (known := self._known.get(agent_id)) is not None]
+            for agent_id in self._known.keys() - {row["agent_id"] for row in rows}:
+                del self._known[agent_id]
+                self.room.pop(agent_id, None)
+        self.freed &= self.room.keys()
+        return [seen.agent for agent_id, _, _ in rows if (seen := known(agent_id)) is not None]
+
+    def looked_for(self, departments: Container[str]) -> None:
+        """Note that all who wait have been looked at for the agents of these departments: they are freed no more."""
+        self.freed = {each for each in self.freed if department_of(self.room[each]) not in departments}
+
+    def _note(self, seen: "_Seen") -> None:
+        agent, before = seen.agent, self._known.get(seen.agent.agent_id)
+        self._known[agent.agent_id] = seen
+        if not may_be_given(agent):
+            self.room.pop(agent.agent_id, None)
+            return
+        self.room[agent.agent_id] = agent
+        if before is None or is_freer(agent, before.agent):
+            self.freed.add(agent.agent_id)
 
 
 async def profiles(connection: Connection, agent_ids: Iterable[str]) -> dict[str, AgentProfileSet]:

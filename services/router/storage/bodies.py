@@ -51,8 +51,8 @@ class UnreadableCaseError(CaseloopError):
 class _Kept(NamedTuple):
     body: bytes
     case: Case
-    lasting: bytes | None = None
-    """The JSON of the lasting fields, once the case was written here."""
+    lasting: int = 0
+    """How many bytes of the body tell the lasting fields, and the comma; none before the case was written here."""
 
 
 _known: OrderedDict[UUID, _Kept] = OrderedDict()
@@ -64,20 +64,20 @@ def write(case: Case) -> bytes:
     fields = vars(case)
     lasting = _lasting(case.case_id, fields)
     moving = _json({name: value for name, value in fields.items() if value is not None and name not in LASTING})
-    body = b"%b,%b" % (lasting[:-1], moving[1:])
+    body = lasting + moving[1:]
     if len(body) > BODY_BYTES_MAX:
         raise MessageTooLargeError(f"the case {case.case_id} has {len(body)} bytes, it may have {BODY_BYTES_MAX}")
-    _keep(case.case_id, _Kept(body, case, lasting))
+    _keep(case.case_id, _Kept(body, case, len(lasting)))
     return body
 
 
 def _lasting(case_id: UUID, fields: Mapping[str, object]) -> bytes:
     known = _known.get(case_id)
-    if known is not None and known.lasting is not None:
+    if known is not None and known.lasting:
         before = vars(known.case)
         if all(fields[name] is before[name] for name in LASTING):
-            return known.lasting
-    return _json({name: fields[name] for name in LASTING})
+            return known.body[: known.lasting]
+    return _json({name: fields[name] for name in LASTING})[:-1] + b","
 
 
 def _json(fields: Mapping[str, object]) -> bytes:

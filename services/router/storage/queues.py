@@ -119,8 +119,8 @@ class Heads(NamedTuple):
     """Who may be given an agent now, of those whom a round looked at."""
 
     first: list[Queued]
-    longer: bool
-    """A queue may be longer than the look."""
+    longer: frozenset[str]
+    """Queues that may be longer than the look."""
 
 
 async def prepare(connection: Connection, departments: Iterable[str]) -> None:
@@ -159,7 +159,7 @@ async def waiting(
         own,
         _overflowing(now, policy),
     )
-    return Heads([_queued(row) for row in rows], any(row["last"] for row in rows))
+    return Heads([_queued(row) for row in rows], frozenset(row["queue"] for row in rows if row["last"]))
 
 
 def _overflowing(now: datetime, policy: RoutingPolicy) -> datetime | None:

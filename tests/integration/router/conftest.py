@@ -68,12 +68,12 @@ class Router:
         return said
 
     async def match(self, *departments: str, limit: int = 500) -> Round:
-        """Run one round of matching."""
+        """Run one round of matching that looks so far into these queues."""
         asked = set(departments or DEPARTMENTS)
         async with self.pool.acquire() as connection, connection.transaction():
             await queues.prepare(connection, asked)
         async with self.pool.acquire() as connection, connection.transaction():
-            found = await match_queues(connection, self.now, self.policy, asked, self.everybody, limit)
+            found = await match_queues(connection, self.now, self.policy, asked, self.everybody, asked, limit)
         self.journal += found.said
         return found
 

@@ -1,6 +1,7 @@
 """Whom does a round look at, and when is it told to look further?"""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from uuid import UUID
 
 from contracts.channel import Capacity
@@ -15,8 +16,8 @@ from tests.unit.router.given import a_classification, a_profile, case_id_of, pre
 DEPARTMENT = "technical_support"
 
 
-async def looked(router: Router, look: Look) -> tuple[list[UUID], bool]:
-    """Return who comes of this look, and whether the queue may be longer."""
+async def looked(router: Router, look: Look) -> tuple[list[UUID], AbstractSet[str]]:
+    """Return who comes of this look, and which queue may be longer."""
     async with router.pool.acquire() as connection:
         heads = await queues.waiting(connection, [look], router.now, router.policy.routing)
     return [each.waiting.case_id for each in heads.first], heads.longer
@@ -40,9 +41,9 @@ async def test_where_nobody_is_free_only_those_come_whom_others_may_be_given(rou
     anywhere = {case_id_of(name) for name in ("safe", "own", "supervisor")}
     everybody = anywhere | {case_id_of("plain")}
     there, longer = await looked(router, Look(DEPARTMENT, 100, own=True))
-    assert (set(there), longer) == (everybody, False)
+    assert (set(there), longer) == (everybody, set())
     elsewhere, longer = await looked(router, Look(DEPARTMENT, 100, own=False))
-    assert (set(elsewhere), longer) == (anywhere, False)
+    assert (set(elsewhere), longer) == (anywhere, set())
     overflow = next(step.after_seconds for step in router.policy.routing.steps if step.any_department)
     router.wait(overflow - 1)
     assert set((await looked(router, Look(DEPARTMENT, 100, own=False)))[0]) == anywhere
@@ -53,17 +54,17 @@ async def test_where_nobody_is_free_only_those_come_whom_others_may_be_given(rou
 async def test_who_was_changed_by_an_older_release_is_looked_for_everywhere(router: Router) -> None:
     await router.tell(words("plain", demands=(proposed("plain"),)))
     elsewhere = Look(DEPARTMENT, 100, own=False)
-    assert await looked(router, elsewhere) == ([], False)
+    assert await looked(router, elsewhere) == ([], set())
     await router.pool.execute("UPDATE cases SET version = version + 1")
-    assert await looked(router, elsewhere) == ([case_id_of("plain")], False)
+    assert await looked(router, elsewhere) == ([case_id_of("plain")], set())
 
 
 async def test_where_nobody_is_free_a_look_tells_that_the_queue_may_be_longer(router: Router) -> None:
     await router.tell(*(words(f"w{n}", demands=(proposed(f"d{n}"),)) for n in range(5)))
     assert [(len(found), longer) for found, longer in [await looked(router, Look(DEPARTMENT, 4, own=False))]] == [
-        (1, True)
+        (1, frozenset({DEPARTMENT}))
     ]
-    assert await looked(router, Look(DEPARTMENT, 6, own=False)) == ([], False)
+    assert await looked(router, Look(DEPARTMENT, 6, own=False)) == ([], set())
 
 
 async def test_who_is_left_over_is_looked_further_for_though_others_were_given_something(router: Router) -> None:
@@ -75,7 +76,7 @@ async def test_who_is_left_over_is_looked_further_for_though_others_were_given_s
     router.wait(1)
     await router.tell(words("last", demands=(proposed("last", skills={"network": 3}),)))
     first = await router.match(DEPARTMENT, limit=3)
-    assert (first.matched, first.deeper) == (1, True)
+    assert (first.matched, first.deeper) == (1, frozenset({DEPARTMENT}))
     second = await router.match(DEPARTMENT, limit=301)
     assert [each.message.case_id for each in second.said if isinstance(each.message, CaseOffered)] == [
         case_id_of("last")

@@ -7,9 +7,10 @@ import pytest
 from contracts.message import derived_id
 from services.runtime import firing, timers
 from services.runtime.database import Pool
+from services.runtime.fresh import STORED
 from services.runtime.timers import Timer
 from services.runtime.work import Outgoing, Work
-from tests.support.floor import NOW
+from tests.support.floor import NOW, outbox_ids
 from tests.support.tiny import SettableClock, a_processing, ended
 
 
@@ -55,3 +56,23 @@ async def test_timers_are_looked_at_when_one_is_due_before_the_next_look(
 
 async def test_the_earliest_of_all_that_were_set_counts(tiny: Pool) -> None:
     assert await told(tiny, tick("late", 60), tick("soon", 0.1), tick("later", 90)) == [(0, True)]
+
+
+async def test_what_is_known_after_a_commit_is_what_it_stored_and_no_more(tiny: Pool) -> None:
+    known: list[set[int]] = []
+
+    async def handler(_work: Work) -> list[Outgoing]:
+        return [Outgoing(ended("c", number), derived_id("said", number)) for number in range(3)]
+
+    processing = a_processing(
+        tiny, handler, SettableClock(), committed=lambda _said: known.append(set(STORED.get() or ()))
+    )
+    for name in ("first", "second"):
+        async with tiny.acquire() as connection, connection.transaction():
+            await timers.schedule(connection, [tick(name, 0)])
+        await firing.fire_due(processing, tiny, processing.log)
+    first, second = known
+    assert first
+    assert second
+    assert sorted(first | second) == await outbox_ids(tiny)
+    assert not first & second

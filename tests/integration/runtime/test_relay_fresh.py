@@ -1,0 +1,102 @@
+"""Does a relay go without the bytes of a row exactly as long as nobody else can have changed it?"""
+
+from collections.abc import Sequence
+
+import pytest
+
+from services.runtime import fresh, outbox
+from services.runtime.database import Connection, Pool
+from services.runtime.frames import Frame, pack
+from services.runtime.fresh import STORED
+from services.runtime.outbox import BUCKETS
+from services.runtime.publishing import KafkaPublisher
+from services.runtime.relay import Relay
+from services.runtime.settings import Settings
+from tests.support.floor import a_relay
+
+MINE = [Frame("case.commands", b"key", b"as it was written", [])]
+CHANGED = [Frame("case.commands", b"key", b"as somebody changed it", [])]
+
+
+async def written(pool: Pool, relay: Relay, *rows: Sequence[Frame]) -> None:
+    """Commit a row for each of these."""
+    STORED.set({})
+    async with pool.acquire() as connection, connection.transaction():
+        for frames in rows:
+            await outbox.store(connection, frames)
+    relay.fresh.committed()
+
+
+async def changed(pool: Pool) -> None:
+    """Let the bytes of all rows be others: who reads them shows it."""
+    await pool.execute("UPDATE outbox SET frames = $1", pack(CHANGED))
+
+
+async def taken(relay: Relay, connection: Connection) -> list[list[Frame]]:
+    return list((await relay.take(connection, ())).values())
+
+
+@pytest.fixture
+async def relay(settings: Settings, pool: Pool, publisher: KafkaPublisher) -> Relay:
+    """Return a relay that leases every bucket."""
+    made = a_relay(pool, publisher, settings)
+    async with pool.acquire() as connection:
+        await made.leases.prepare(connection)
+        made.fresh.lease(await made.leases.renew(connection))
+    assert len(made.fresh.buckets) == BUCKETS
+    return made
+
+
+async def test_what_this_process_has_committed_is_not_read_again(pool: Pool, relay: Relay) -> None:
+    await written(pool, relay, MINE)
+    await changed(pool)
+    async with pool.acquire() as connection:
+        assert await taken(relay, connection) == [MINE]
+        assert await taken(relay, connection) == [CHANGED]  # once it did not arrive at the first attempt
+
+
+async def test_of_what_somebody_has_set_aside_the_remainder_is_read(pool: Pool, relay: Relay) -> None:
+    await written(pool, relay, MINE)
+    await pool.execute("UPDATE outbox SET frames = $1, waits_for = '{contacts/0}'", pack(CHANGED))
+    async with pool.acquire() as connection:
+        assert await taken(relay, connection) == [CHANGED]
+
+
+async def test_a_bucket_that_was_another_s_meanwhile_is_read(pool: Pool, relay: Relay) -> None:
+    await written(pool, relay, MINE)
+    relay.fresh.lease(())
+    relay.fresh.lease(range(BUCKETS))
+    await changed(pool)
+    async with pool.acquire() as connection:
+        assert await taken(relay, connection) == [CHANGED]
+
+
+async def test_what_is_another_s_to_send_is_not_kept(pool: Pool, relay: Relay) -> None:
+    relay.fresh.lease([outbox.bucket_of(b"key") + 1])
+    await written(pool, relay, MINE)
+    assert not relay.fresh.rows()
+
+
+async def test_what_piles_up_is_read_when_its_time_has_come(pool: Pool, relay: Relay) -> None:
+    half = [Frame("case.commands", b"key", b"." * (fresh.BYTES_MAX // 2), [])]
+    await written(pool, relay, half, half, MINE)
+    assert [row.frames for row in relay.fresh.rows().values()] == [half, MINE]
+    async with pool.acquire() as connection:
+        found = await taken(relay, connection)
+        assert found[:2] == [half, half]
+    assert not relay.fresh.rows()
+    await written(pool, relay, half)
+    assert [row.frames for row in relay.fresh.rows().values()] == [half]
+
+
+async def test_what_was_taken_before_it_was_known_here_is_forgotten(pool: Pool, relay: Relay) -> None:
+    """Else every such row would stay for ever, and soon there were no room for others."""
+    STORED.set({})
+    async with pool.acquire() as connection, connection.transaction():
+        await outbox.store(connection, MINE)
+    async with pool.acquire() as connection:
+        sent = await relay.take(connection, ())
+        relay.fresh.committed()
+        assert relay.fresh.rows()
+        assert await relay.take(connection, list(sent)) == {}
+    assert not relay.fresh.rows()
