@@ -69,7 +69,7 @@ class Matcher:
         looked = self._reach.after(found, took, now)
         self._everybody.looked_for(looked)
         if self._reach.far:
-            return self._reach.far, 0.0
+            return found.again | self._reach.far, AGAIN_SECONDS if self._reach.far <= found.missed else 0.0
         if found.matched and found.more:
             return frozenset(departments), 0.0
         hurried = found.deeper & found.freed - looked

@@ -29,12 +29,16 @@ class Reach:
     def after(self, found: Round, took: float, now: float) -> frozenset[str]:
         """Choose what the next round looks far into, after one that took so many seconds and ended at ``now``.
 
-        Return the queues that were looked into as far as is of use for whoever is free.
+        Return the queues that were looked into as far as is of use for whoever is free. Where another round had all of
+        them, the next tries the same.
         """
         if not self.far:
             self._begin(found, now)
             return NOTHING
-        looked, self._ended, self._took = self.far, now, self._took + took
+        looked = self.far - found.missed
+        if not looked:
+            return NOTHING
+        self._ended, self._took = now, self._took + took
         self.far = found.deeper & looked if self.limit < LIMIT_MAX else NOTHING
         self.limit *= DEEPER
         return NOTHING if self.far or found.full else looked

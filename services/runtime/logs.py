@@ -30,6 +30,7 @@ Event = Literal[
     "transaction_retried",
     "log_restarted",
     "records_missed",
+    "case_too_large",
     "case_unreadable",
     "agent_unreadable",
 ]

@@ -111,6 +111,7 @@ class Relay:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Relay until told to stop and nothing more is waiting, or time is up; then give the buckets back."""
+        self.fresh.lease(())  # this may be another server, which lacks the last commits and gives their ids again
         async with self.pool.acquire() as connection:
             await connection.execute(LOSE_DELETES)
             try:

@@ -153,5 +153,5 @@ class Looks:
 def _look(held: "Held", query: str, args: Sequence[Any]) -> Look:
     if query is not relay.TAKE:
         return held.schema, query, ()
-    owner, _, _, _, standing, left_alone = args
+    owner, _, _, _, standing, left_alone, _ = args
     return held.schema, query, (owner, *standing, *left_alone)

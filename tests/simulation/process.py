@@ -148,7 +148,15 @@ class Process:
         pool: Any = self.pool
         leases = Leases(self.name, self.town.lease_seconds)
         seconds = context.settings.publish_timeout_seconds
-        return Relay(pool, publisher, leases, self.log, publish_seconds=seconds, wake=context.outbox_wake)
+        return Relay(
+            pool,
+            publisher,
+            leases,
+            self.log,
+            publish_seconds=seconds,
+            wake=context.outbox_wake,
+            fresh=context.outbox_fresh,
+        )
 
     def _declared(self, context: ServiceContext) -> Service:
         """Return the service as its ``app`` declares it, with every effect observed."""

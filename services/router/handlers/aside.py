@@ -1,4 +1,4 @@
-"""What becomes of a case, or of an agent's profile, that a round meets and cannot read?
+"""What becomes of a case, or of an agent's profile, that a round meets and cannot read, or of a case grown too large?
 
 A message about it waits in the parking lot until a person has mended the case. A round has no message, and would meet
 the same case again at once and for ever while all others wait; so the case is set aside, the log names it, and the
@@ -11,7 +11,7 @@ from functools import partial
 
 from services.router.storage import agents, cases
 from services.router.storage.agents import UnreadableAgentError
-from services.router.storage.bodies import UnreadableCaseError
+from services.router.storage.bodies import CaseTooLargeError, UnreadableCaseError
 from services.runtime.context import ServiceContext, Transaction
 from services.runtime.database import Connection
 from services.runtime.errors import CaseloopError
@@ -30,6 +30,9 @@ async def transact(context: ServiceContext, work: Transaction) -> None:
         except UnreadableAgentError as problem:
             await _do(context, partial(agents.set_aside, agent_id=problem.agent_id))
             _tell(context, "agent_unreadable", problem, agent_id=problem.agent_id)
+        except CaseTooLargeError as problem:
+            await _do(context, partial(cases.set_aside, case_id=problem.case_id))
+            _tell(context, "case_too_large", problem, case_id=str(problem.case_id))
         else:
             return
 

@@ -25,7 +25,7 @@ from services.router.handlers.book import Book
 from services.router.storage import cases as cases_table
 from services.router.storage import queues
 from services.router.storage.agents import Everybody, UnreadableAgentError
-from services.router.storage.bodies import UnreadableCaseError
+from services.router.storage.bodies import CaseTooLargeError, UnreadableCaseError
 from services.router.storage.queues import Look
 from services.runtime.database import Connection
 from services.runtime.work import TIMER_TYPE_PREFIX, TIMERS_TOPIC, Outgoing, Received, TimerFired
@@ -52,6 +52,8 @@ class Round:
     """Queues to look at at once: another replica had them, or something changed under the round's hands."""
     deeper: frozenset[str]
     """Somebody is still free, and these queues may be longer than the look."""
+    missed: frozenset[str] = frozenset()
+    """Of the queues to look at again: those that another round had, so that this one saw nothing of them."""
     freed: frozenset[str] = frozenset()
     """Departments where somebody who has become freer is still free."""
     more: bool = False
@@ -74,7 +76,8 @@ async def match_queues(
     everybody = await agents.look(connection) if mine else []
     free = _free(agents.room.values()) if mine else Counter[str]()
     if not free:
-        return Round((), 0, frozenset(asked - mine), deeper=frozenset())
+        missed = frozenset(asked - mine)
+        return Round((), 0, missed, deeper=frozenset(), missed=missed)
     waiting, longer = await queues.waiting(connection, _looks(mine, free, far, limit), now, policy.routing)
     matches, found = await _matched(connection, now, policy, [each.waiting for each in waiting], everybody)
     traces = {each.waiting.case_id: each.traceparent for each in waiting}
@@ -92,6 +95,7 @@ async def match_queues(
         len(matches) - len(lost),
         frozenset(again),
         deeper=longer if left > 0 and not full else frozenset(),
+        missed=frozenset(asked - mine),
         freed=frozenset(filter(None, (department_of(agents.room[each]) for each in agents.freed))),
         more=full or bool(longer),
         full=full,
@@ -103,12 +107,12 @@ async def match_at_once(
 ) -> tuple[Sequence[Outgoing], AbstractSet[str]]:
     """Match these queues in a transaction that has changed them; return what is said, and where more is to be done.
 
-    That is where more waits than one round decides, or somebody has become freer and is still free. What another hand
-    than the router's has spoilt is left to a round of its own, which sets it aside.
+    That is where more waits than one round decides, or somebody has become freer and is still free. A case or an agent
+    that cannot be handled is left to a round of its own, which sets it aside.
     """
     try:
         found = await match_queues(connection, now, policy, asked, agents)
-    except (UnreadableCaseError, UnreadableAgentError):
+    except (UnreadableCaseError, UnreadableAgentError, CaseTooLargeError):
         return (), asked
     left = asked if found.full else found.again | found.deeper if agents.freed else found.again
     agents.freed.clear()
@@ -172,10 +176,12 @@ async def _given(
         if case is None or not _still_fits(case, each, book):
             lost.append(each)
             continue
-        cause = to_itself(ROUND, case, now, traces.get(case.case_id))
+        # What another transaction has stored since this one began is seen here, and may be later than its beginning.
+        moment = max(now, case.updated_at)
+        cause = to_itself(ROUND, case, moment, traces.get(case.case_id))
         agent = book.agents[each.agent_id].profile
         if agent is not None:
-            occasion = Occasion(cause.cause, cause.message_id, SYSTEM, now, policy)
+            occasion = Occasion(cause.cause, cause.message_id, SYSTEM, moment, policy)
             book.keep((give(case, Pick(agent, each.decision), occasion),), cause)
     return book, lost
 

@@ -36,23 +36,24 @@ REST = 3.0
 
 async def snapshots_loop(context: ServiceContext) -> None:
     """Tell the latest states until told to stop; what is still marked then is told by the next process."""
-    told: Sequence[Outgoing] = ()
+    more = False
 
     async def work(connection: Connection, now: datetime) -> Sequence[Outgoing]:
-        nonlocal told
-        told = await tell_latest(connection, now, context.policy)
+        nonlocal more
+        told, more = await tell_latest(connection, now, context.policy)
         return told
 
     now = asyncio.get_running_loop().time
     while not context.stopping.is_set():
         began = now()
         await transact(context, work)
-        await wait(context.stopping, LOOK_SECONDS if len(told) < ROUND_MAX else REST * (now() - began))
+        await wait(context.stopping, REST * (now() - began) if more else LOOK_SECONDS)
 
 
-async def tell_latest(connection: Connection, now: datetime, policy: Policy) -> list[Outgoing]:
-    """Return the snapshots of cases that changed a while ago and whose state was not told since."""
-    return [_told(*each, policy) for each in await snapshots.take(connection, now - SETTLED, ROUND_MAX)]
+async def tell_latest(connection: Connection, now: datetime, policy: Policy) -> tuple[list[Outgoing], bool]:
+    """Return the snapshots of cases that changed a while ago and were not told since, and whether there may be more."""
+    found, more = await snapshots.take(connection, now - SETTLED, ROUND_MAX)
+    return [_told(*each, policy) for each in found], more
 
 
 def _told(case_id: UUID, body: bytes, policy: Policy) -> Outgoing:

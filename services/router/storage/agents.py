@@ -115,19 +115,22 @@ class Everybody:
         if len(self._known) > len(rows):
             for agent_id in self._known.keys() - {row["agent_id"] for row in rows}:
                 del self._known[agent_id]
-                self.room.pop(agent_id, None)
-        self.freed &= self.room.keys()
+                self._leave(agent_id)
         return [seen.agent for agent_id, _, _ in rows if (seen := known(agent_id)) is not None]
 
     def looked_for(self, departments: Container[str]) -> None:
         """Note that all who wait have been looked at for the agents of these departments: they are freed no more."""
         self.freed = {each for each in self.freed if department_of(self.room[each]) not in departments}
 
+    def _leave(self, agent_id: str) -> None:
+        self.room.pop(agent_id, None)
+        self.freed.discard(agent_id)
+
     def _note(self, seen: "_Seen") -> None:
         agent, before = seen.agent, self._known.get(seen.agent.agent_id)
         self._known[agent.agent_id] = seen
         if not may_be_given(agent):
-            self.room.pop(agent.agent_id, None)
+            self._leave(agent.agent_id)
             return
         self.room[agent.agent_id] = agent
         if before is None or is_freer(agent, before.agent):

@@ -48,6 +48,15 @@ class UnreadableCaseError(CaseloopError):
         self.case_id = case_id
 
 
+class CaseTooLargeError(MessageTooLargeError):
+    """A case that no snapshot could hold."""
+
+    def __init__(self, case_id: UUID, size: int) -> None:
+        """Name the case and its bytes."""
+        super().__init__(f"the case {case_id} has {size} bytes, it may have {BODY_BYTES_MAX}")
+        self.case_id = case_id
+
+
 class _Kept(NamedTuple):
     body: bytes
     case: Case
@@ -60,13 +69,13 @@ _known: OrderedDict[UUID, _Kept] = OrderedDict()
 
 
 def write(case: Case) -> bytes:
-    """Return the whole case as JSON; ``MessageTooLargeError`` when no snapshot could hold it."""
+    """Return the whole case as JSON; ``CaseTooLargeError`` when no snapshot could hold it."""
     fields = vars(case)
     lasting = _lasting(case.case_id, fields)
     moving = _json({name: value for name, value in fields.items() if value is not None and name not in LASTING})
     body = lasting + moving[1:]
     if len(body) > BODY_BYTES_MAX:
-        raise MessageTooLargeError(f"the case {case.case_id} has {len(body)} bytes, it may have {BODY_BYTES_MAX}")
+        raise CaseTooLargeError(case.case_id, len(body))
     _keep(case.case_id, _Kept(body, case, len(lasting)))
     return body
 

@@ -20,11 +20,14 @@ DELETE FROM snapshots_due WHERE case_id = ANY ($1::uuid[]) RETURNING case_id
 """
 
 
-async def take(connection: Connection, since: datetime, limit: int) -> Sequence[tuple[UUID, bytes]]:
-    """Return cases, id and body, that changed before this moment and are still untold; they are told from now on."""
+async def take(connection: Connection, since: datetime, limit: int) -> tuple[Sequence[tuple[UUID, bytes]], bool]:
+    """Return cases, id and body, that changed before this moment and are still untold; they are told from now on.
+
+    And whether there may be more: the latest of some that are due may be locked, or told by another replica.
+    """
     due = [row["case_id"] for row in await connection.fetch(DUE, since, limit)]
     if not due:
-        return ()
+        return (), False
     latest: dict[UUID, bytes] = {row["case_id"]: row["body"] for row in await connection.fetch(LATEST, due)}
     taken: Iterable[UUID] = [row["case_id"] for row in await connection.fetch(DONE, list(latest))]
-    return [(case_id, latest[case_id]) for case_id in taken]
+    return [(case_id, latest[case_id]) for case_id in taken], len(due) == limit

@@ -87,7 +87,7 @@ class Router:
     async def tell_latest(self) -> list[Outgoing]:
         """Tell the snapshots that are due."""
         async with self.pool.acquire() as connection, connection.transaction():
-            return await tell_latest(connection, self.now, self.policy)
+            return (await tell_latest(connection, self.now, self.policy))[0]
 
     async def fire(self) -> list[Outgoing]:
         """Fire the timers that are due, with the runtime's own hands."""

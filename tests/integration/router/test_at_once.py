@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 
@@ -12,8 +13,8 @@ from contracts.router import CaseAssigned, CaseOpened
 from services.router.bell import Bell
 from services.router.handlers import rounds
 from services.router.handlers.messages import handler
-from services.router.storage import queues
-from services.router.storage.agents import Everybody
+from services.router.storage import bodies, queues
+from services.router.storage.agents import Everybody, UnreadableAgentError
 from services.runtime.work import Outgoing, Work
 from tests.integration.router.conftest import Router
 from tests.support.driver import DEPARTMENTS
@@ -124,6 +125,43 @@ async def test_a_spoilt_case_in_the_queue_is_left_to_a_round_of_its_own(process:
     )
     assert CaseOpened in {type(each.message) for each in said}
     assert process.bell.take() == {DEPARTMENT}
+
+
+async def test_a_case_that_would_grow_too_large_is_left_to_a_round_of_its_own(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await process.tell(words("old", demands=(proposed("large"),)))
+    size = len(await process.router.pool.fetchval("SELECT body FROM cases"))
+    monkeypatch.setattr(bodies, "BODY_BYTES_MAX", size)
+    await process.tell(a_profile(auto_accept=True), presence("a-1", "available"))
+    assert (await process.router.case(case_id_of("large"))).state == "queued"
+    assert process.bell.take() == {DEPARTMENT}
+
+
+async def test_it_says_nothing_earlier_than_what_it_has_seen(process: Process) -> None:
+    """A turn that began before another committed sees what that one has stored."""
+    began = process.router.now
+    process.router.wait(2)
+    await process.tell(words(demands=(proposed(),)))
+    process.router.now = began
+    said = await process.tell(a_profile(auto_accept=True), presence("a-1", "available"))
+    (given,) = [each.message for each in said if isinstance(each.message, CaseAssigned)]
+    assert given.occurred_at == began + timedelta(seconds=2)
+
+
+async def test_a_look_that_breaks_off_leaves_nobody_freed_who_has_no_room(process: Process) -> None:
+    """Another round with the same memory may be under way."""
+    for agent_id in ("a-1", "a-2"):
+        await process.tell(a_profile(agent_id, auto_accept=True), presence(agent_id, "available"))
+    agents = Everybody()
+    async with process.router.pool.acquire() as connection:
+        await agents.look(connection)
+        assert agents.freed == {"a-1", "a-2"}
+        await process.tell(presence("a-1", "busy"))
+        await connection.execute("UPDATE agents SET profile = '\\x00', version = version + 1 WHERE agent_id = 'a-2'")
+        with pytest.raises(UnreadableAgentError):
+            await agents.look(connection)
+    assert agents.freed <= agents.room.keys()
 
 
 async def test_it_rings_when_more_waits_than_one_round_decides(

@@ -13,6 +13,7 @@ from services.router.domain.case import Case
 from services.router.handlers.rounds import LOOK_MIN, LOOK_PER_PLACE
 from services.router.handlers.sweeps import sweep_loop
 from services.router.matcher import IDLE_SECONDS, Matcher
+from services.router.storage import bodies
 from services.runtime.context import ServiceContext
 from services.runtime.frames import Frame
 from services.runtime.partitioning import Place
@@ -94,6 +95,18 @@ async def test_a_case_that_cannot_be_read_holds_no_other_up(router: Router, colu
     await router.tell(words(demands=(proposed(),)), words("other", demands=(proposed("second"),)))
     spoil = f"UPDATE cases SET {column} = $2 WHERE case_id = $1"  # noqa: S608 - one of two columns
     await router.pool.execute(spoil, case_id_of("first"), b"{}")
+    await router.tell(a_profile(auto_accept=True), presence("a-1", "available"))
+    async with running(router, Bell()):
+        await assigned(router, "second")
+    assert await router.pool.fetch("SELECT FROM cases WHERE queue IS NOT NULL") == []
+
+
+async def test_a_case_that_has_no_room_for_one_event_more_holds_no_other_up(
+    router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await router.tell(words(demands=(proposed(text="x" * 1000),)))
+    monkeypatch.setattr(bodies, "BODY_BYTES_MAX", len(await router.pool.fetchval("SELECT body FROM cases")))
+    await router.tell(words("other", demands=(proposed("second"),)))
     await router.tell(a_profile(auto_accept=True), presence("a-1", "available"))
     async with running(router, Bell()):
         await assigned(router, "second")

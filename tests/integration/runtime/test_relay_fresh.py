@@ -1,6 +1,7 @@
 """Does a relay go without the bytes of a row exactly as long as nobody else can have changed it?"""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -9,13 +10,31 @@ from services.runtime.database import Connection, Pool
 from services.runtime.frames import Frame, pack
 from services.runtime.fresh import STORED
 from services.runtime.outbox import BUCKETS
-from services.runtime.publishing import KafkaPublisher
+from services.runtime.partitioning import Place
+from services.runtime.publishing import KafkaPublisher, Published
 from services.runtime.relay import Relay
 from services.runtime.settings import Settings
-from tests.support.floor import a_relay
+from tests.support.floor import a_relay, relaying, until
 
 MINE = [Frame("case.commands", b"key", b"as it was written", [])]
 CHANGED = [Frame("case.commands", b"key", b"as somebody changed it", [])]
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Brokers that take everything."""
+
+    rows: list[list[Frame]] = field(default_factory=list)
+
+    async def publish(
+        self, rows: Mapping[int, Iterable[Frame]], within_seconds: float, held: Collection[Place] = ()
+    ) -> Published:
+        del within_seconds, held
+        self.rows += [list(frames) for frames in rows.values()]
+        return Published(list(rows))
+
+    async def has_some(self) -> bool:
+        return bool(self.rows)
 
 
 async def written(pool: Pool, relay: Relay, *rows: Sequence[Frame]) -> None:
@@ -100,3 +119,13 @@ async def test_what_was_taken_before_it_was_known_here_is_forgotten(pool: Pool, 
         assert relay.fresh.rows()
         assert await relay.take(connection, list(sent)) == {}
     assert not relay.fresh.rows()
+
+
+async def test_a_relay_that_begins_anew_reads_everything(pool: Pool, relay: Relay) -> None:
+    """The server may be another one now, which lacks the last commits and gives their ids to other rows."""
+    await written(pool, relay, MINE)
+    await changed(pool)
+    recorder = relay.publisher = Recorder()
+    async with relaying(relay):
+        await until(recorder.has_some)
+    assert recorder.rows == [CHANGED]

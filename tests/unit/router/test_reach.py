@@ -9,8 +9,10 @@ DESK, SHOP = frozenset({"after_sales_desk"}), frozenset({"operations"})
 NONE: frozenset[str] = frozenset()
 
 
-def a_round(deeper: frozenset[str] = NONE, freed: frozenset[str] = NONE, *, full: bool = False) -> Round:
-    return Round((), 0, NONE, deeper=deeper, freed=freed, full=full)
+def a_round(
+    deeper: frozenset[str] = NONE, freed: frozenset[str] = NONE, *, missed: frozenset[str] = NONE, full: bool = False
+) -> Round:
+    return Round((), 0, missed, deeper=deeper, missed=missed, freed=freed, full=full)
 
 
 def looked_once(took: float) -> Reach:
@@ -45,6 +47,17 @@ def test_a_round_that_decided_all_it_may_has_not_looked_for_everybody() -> None:
     reach = Reach()
     reach.after(a_round(DESK), 0.01, 1.0)
     assert reach.after(a_round(full=True), 0.01, 1.1) == NONE
+
+
+def test_what_another_round_had_was_not_looked_at() -> None:
+    reach = Reach()
+    reach.after(a_round(DESK | SHOP), 0.0, 1.0)
+    before = reach.limit
+    assert reach.after(a_round(missed=DESK | SHOP), 0.3, 1.3) == NONE
+    assert (reach.far, reach.limit) == (DESK | SHOP, before)
+    assert reach.after(a_round(missed=DESK), 0.01, 1.4) == SHOP
+    assert reach.far == NONE
+    assert reach.seconds_to_next(1.4) == pytest.approx(0.01)  # to be turned away has taken nothing
 
 
 @pytest.mark.parametrize(("freed", "share"), [(NONE, SHARE), (DESK, FREED_SHARE)])
