@@ -38,11 +38,16 @@ class Fresh:
     _size: int = 0
 
     def committed(self) -> None:
-        """Keep what the transaction of this task has written, now that it is committed."""
-        for row_id, row in (STORED.get() or {}).items():
+        """Keep what the transaction of this task has written, now that it is committed.
+
+        The rows are taken out of the variable: every timer that was set meanwhile holds what was in it until it is due.
+        """
+        stored = STORED.get() or {}
+        for row_id, row in stored.items():
             if row.bucket in self.buckets and self._size + row.size <= BYTES_MAX:
                 self._rows[row_id] = row
                 self._size += row.size
+        stored.clear()
 
     def lease(self, buckets: Collection[int]) -> None:
         """Forget what is in buckets that are leased no longer."""

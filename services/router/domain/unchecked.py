@@ -1,4 +1,4 @@
-"""How is a value made whose fields need no check, at a tenth of what the check costs?"""
+"""How is a value made without a check, at a tenth of its price, and kept in two thirds of the memory?"""
 
 from collections.abc import Set as AbstractSet
 from typing import TypeVar
@@ -20,3 +20,23 @@ def unchecked(kind: type[Kind], fields: dict[str, object], given: AbstractSet[st
     _put(made, "__pydantic_extra__", None)
     _put(made, "__pydantic_private__", None)
     return made
+
+
+_NAMES: dict[frozenset[str], set[str]] = {}
+"""The sets of names that values share; there are as many as there are kinds of values, a few times over."""
+
+
+def share_names(value: Value) -> None:
+    """Let a value that is kept, and all within, share its set of given fields with others that have the same.
+
+    pydantic makes one for each value, mostly larger than the rest of it, and copies it before a change.
+    """
+    names = value.__pydantic_fields_set__
+    _put(value, "__pydantic_fields_set__", _NAMES.setdefault(frozenset(names), names))
+    for member in vars(value).values():
+        if isinstance(member, Value):
+            share_names(member)
+        elif isinstance(member, tuple):
+            for each in member:
+                if isinstance(each, Value):
+                    share_names(each)

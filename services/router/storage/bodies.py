@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from contracts.topics import RECORD_BYTES_MAX
 from contracts.values import Value
 from services.router.domain.case import Case
+from services.router.domain.unchecked import share_names
 from services.runtime.errors import CaseloopError, MessageTooLargeError
 
 CASES_MAX = 4096
@@ -71,7 +72,7 @@ _known: OrderedDict[UUID, _Kept] = OrderedDict()
 def write(case: Case) -> bytes:
     """Return the whole case as JSON; ``CaseTooLargeError`` when no snapshot could hold it."""
     fields = vars(case)
-    lasting = _lasting(case.case_id, fields)
+    lasting = _lasting(case, fields)
     moving = _json({name: value for name, value in fields.items() if value is not None and name not in LASTING})
     body = lasting + moving[1:]
     if len(body) > BODY_BYTES_MAX:
@@ -80,12 +81,13 @@ def write(case: Case) -> bytes:
     return body
 
 
-def _lasting(case_id: UUID, fields: Mapping[str, object]) -> bytes:
-    known = _known.get(case_id)
+def _lasting(case: Case, fields: Mapping[str, object]) -> bytes:
+    known = _known.get(case.case_id)
     if known is not None and known.lasting:
         before = vars(known.case)
         if all(fields[name] is before[name] for name in LASTING):
             return known.body[: known.lasting]
+    share_names(case)
     return _json({name: fields[name] for name in LASTING})[:-1] + b","
 
 
@@ -107,6 +109,7 @@ def read(case_id: UUID, body: bytes) -> Case:
         case = Case.model_validate_json(body, extra="ignore")
     except ValidationError:
         raise UnreadableCaseError(case_id) from None  # the cause quotes what the customer said
+    share_names(case)
     _keep(case_id, _Kept(body, case))
     return case
 

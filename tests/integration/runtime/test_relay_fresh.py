@@ -68,6 +68,7 @@ async def relay(settings: Settings, pool: Pool, publisher: KafkaPublisher) -> Re
 
 async def test_what_this_process_has_committed_is_not_read_again(pool: Pool, relay: Relay) -> None:
     await written(pool, relay, MINE)
+    assert not STORED.get()  # whoever has copied the context would hold it
     await changed(pool)
     async with pool.acquire() as connection:
         assert await taken(relay, connection) == [MINE]
