@@ -58,6 +58,7 @@ def test_percentiles_stand_together_whichever_way_they_were_measured() -> None:
         W1_lateness_max_ms={"product": 9.0},
         W4_alone_closed_ms={"p50": 80.0, "max": 130.0, "runs": 60},
         W9_filling_p99_ms={"product": 500.0},
+        W7_closed_p99_ms={"first": 4000.0, "last": 4100.0, "ratio": 1.025},
         W4p_plain_half_p50_ms={"product": 30.0},
         W4p_product_to_plain_half_p50_ms={"product": 20.0, "ratio": 0.5},
     )

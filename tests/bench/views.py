@@ -57,7 +57,7 @@ def latencies(result: Mapping[str, Any]) -> list[Row]:
         spread = SPREAD.fullmatch(name)
         if COMPARED in name:
             continue
-        if spread is not None and figure["product"] > 0:
+        if spread is not None and figure.get("product", 0) > 0:
             found.setdefault(spread["stem"], {})[spread["part"]] = figure["product"]
         elif "p50" in figure and name.endswith("_ms"):
             stem = name.removesuffix("_ms")
