@@ -10,9 +10,9 @@ import pytest
 
 from services.router.bell import Bell
 from services.router.domain.case import Case
-from services.router.handlers.rounds import LOOK_MIN, LOOK_PER_PLACE
+from services.router.handlers.rounds import LOOK_MIN, LOOK_PER_PLACE, Round
 from services.router.handlers.sweeps import sweep_loop
-from services.router.matcher import IDLE_SECONDS, Matcher
+from services.router.matcher import AGAIN_SECONDS, IDLE_SECONDS, Matcher
 from services.router.storage import bodies
 from services.runtime.context import ServiceContext
 from services.runtime.frames import Frame
@@ -147,6 +147,16 @@ async def test_what_a_round_says_stands_in_the_outbox_and_wakes_the_relay(router
         assert context.outbox_wake.is_set()
     frames = await router.pool.fetch("SELECT frames FROM outbox")
     assert any(b"caseloop.case.assigned.v1" in row["frames"] for row in frames)
+
+
+async def test_a_queue_that_another_had_is_not_forgotten_over_a_far_look(router: Router) -> None:
+    """It would have to wait for the next look at all queues."""
+    here, there = frozenset({"operations"}), frozenset({"technical_support"})
+    async with running(router, Bell()) as context:
+        matcher = Matcher(context, Bell())
+        assert matcher._next(Round((), 0, there, deeper=here), {*here, *there}, 0.0) == (here | there, 0.0)
+        turned_away = Round((), 0, here, deeper=frozenset(), missed=here)
+        assert matcher._next(turned_away, {*here}, 0.0) == (here, AGAIN_SECONDS)
 
 
 async def test_a_bell_keeps_names_until_they_are_taken() -> None:
