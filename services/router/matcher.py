@@ -1,7 +1,7 @@
 """When does a round of matching run?
 
-At once after a commit that may have changed a queue or an agent, and every quarter of a second for what time and other
-replicas change. A round takes all that waits; the more a round costs, the longer the next one lets cases gather.
+At once after a commit that left something to do, and every quarter of a second for what time and other replicas change.
+A round takes all that waits; the more a round costs, the longer the next one lets cases gather.
 """
 
 import asyncio

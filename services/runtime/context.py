@@ -55,7 +55,7 @@ class ServiceContext:
         return self.settings
 
     def committed(self, said: int) -> None:
-        """Wake the relay and the timers after a commit that left work for them; a look costs a round trip."""
+        """Hand over to relay and timers, and wake them, what a commit has left for them; a look costs a round trip."""
         if said:
             self.outbox_fresh.committed()
             self.outbox_wake.set()

@@ -193,7 +193,7 @@ class Relay:
             self.log.error("outbox_unreadable", bucket=bucket, row=row, problem=str(problem), remedy=UPGRADE)
         metrics.OUTBOX_STANDING.set(len(self.standing))
 
-    async def _send(self, rows: Mapping[int, list[Frame]], left: float) -> Published:
+    async def _send(self, rows: dict[int, list[Frame]], left: float) -> Published:
         """Publish while the lease lasts and return how it went."""
         if not rows or left <= 0:
             return Published(())
@@ -241,7 +241,7 @@ class Relay:
         ]
         return None if not said else said[0] if len(said) == 1 else f"{said[0]} (and {len(said) - 1} more)"
 
-    def _traceparents(self, rows: Mapping[int, list[Frame]]) -> list[str | None]:
+    def _traceparents(self, rows: dict[int, list[Frame]]) -> list[str | None]:
         if not self.tracing.enabled:
             return []
         return [

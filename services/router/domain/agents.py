@@ -26,6 +26,11 @@ class Agent:
     _free: dict[Channel | None, int] = field(init=False, repr=False, compare=False, default_factory=dict)
     """What was computed before: every round asks this of every agent, and few have changed."""
 
+    @property
+    def department(self) -> str | None:
+        """Return the agent's department; an agent without a profile has none."""
+        return None if self.profile is None else self.profile.department
+
     def free(self, channel: Channel | None = None) -> int:
         """Return how many units can be taken on this channel, or in all; negative when a profile took capacity away."""
         known = self._free.get(channel)
@@ -84,11 +89,6 @@ def present(agent: Agent, presence: Presence, now: datetime) -> Agent:
 def may_be_given(agent: Agent) -> bool:
     """Tell whether this agent can be asked for anything now."""
     return agent.presence == "available" and agent.free() > 0
-
-
-def department_of(agent: Agent) -> str | None:
-    """Return the agent's department; an agent without a profile has none."""
-    return None if agent.profile is None else agent.profile.department
 
 
 def is_freer(agent: Agent, before: Agent) -> bool:

@@ -1,6 +1,7 @@
 """How is a value made without a check, at a tenth of its price, and kept in two thirds of the memory?"""
 
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from typing import TypeVar
 
 from contracts.values import Value
@@ -22,17 +23,21 @@ def unchecked(kind: type[Kind], fields: dict[str, object], given: AbstractSet[st
     return made
 
 
-_NAMES: dict[frozenset[str], set[str]] = {}
-"""The sets of names that values share; there are as many as there are kinds of values, a few times over."""
+@lru_cache(maxsize=1024)
+def shared(names: frozenset[str]) -> set[str]:
+    """Return the one set of these names that all values with the same given fields can share.
+
+    A set like pydantic's own, which copies it before a change.
+    """
+    return set(names)
 
 
 def share_names(value: Value) -> None:
     """Let a value that is kept, and all within, share its set of given fields with others that have the same.
 
-    pydantic makes one for each value, mostly larger than the rest of it, and copies it before a change.
+    pydantic makes one for each value, mostly larger than the rest of it.
     """
-    names = value.__pydantic_fields_set__
-    _put(value, "__pydantic_fields_set__", _NAMES.setdefault(frozenset(names), names))
+    _put(value, "__pydantic_fields_set__", shared(frozenset(value.__pydantic_fields_set__)))
     for member in vars(value).values():
         if isinstance(member, Value):
             share_names(member)

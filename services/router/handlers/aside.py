@@ -18,6 +18,9 @@ from services.runtime.errors import CaseloopError
 from services.runtime.logs import Event
 from services.runtime.work import Outgoing
 
+SPOILT = (UnreadableCaseError, UnreadableAgentError, CaseTooLargeError)
+"""What :func:`transact` sets aside."""
+
 
 async def transact(context: ServiceContext, work: Transaction) -> None:
     """Do a round's work in one transaction; what is in its way is set aside, and the work done without it."""

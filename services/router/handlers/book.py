@@ -82,8 +82,8 @@ class Book:
     def change_agent(self, agent: Agent) -> None:
         """Take an agent as it is from now on; the queue of its department may find it."""
         self.agents[agent.agent_id] = self._touched[agent.agent_id] = agent
-        if agent.profile is not None:
-            self.queues.add(agent.profile.department)
+        if agent.department is not None:
+            self.queues.add(agent.department)
 
     async def lock_agents(self, connection: Connection, also: Iterable[str] = ()) -> None:
         """Lock every agent whose load has changed, and these; from now on loads change at once."""

@@ -16,16 +16,16 @@ from uuid import UUID
 from contracts.message import derived_id
 from contracts.policy import Policy
 from contracts.values import Cause
-from services.router.domain.agents import Agent, department_of
+from services.router.domain.agents import Agent
 from services.router.domain.case import Case
 from services.router.domain.journal import SYSTEM, Occasion
 from services.router.domain.matching import Match, Waiting, match
 from services.router.domain.offering import Pick, give
+from services.router.handlers.aside import SPOILT
 from services.router.handlers.book import Book
 from services.router.storage import cases as cases_table
 from services.router.storage import queues
-from services.router.storage.agents import Everybody, UnreadableAgentError
-from services.router.storage.bodies import CaseTooLargeError, UnreadableCaseError
+from services.router.storage.agents import Everybody
 from services.router.storage.queues import Look
 from services.runtime.database import Connection
 from services.runtime.work import TIMER_TYPE_PREFIX, TIMERS_TOPIC, Outgoing, Received, TimerFired
@@ -73,17 +73,17 @@ async def match_queues(
 ) -> Round:
     """Match these queues with the agents who are there (A3); ``limit`` is how far is looked into ``far`` ones."""
     mine = await queues.lock(connection, asked) if asked else set()
+    missed = frozenset(asked - mine)
     everybody = await agents.look(connection) if mine else []
     free = _free(agents.room.values()) if mine else Counter[str]()
     if not free:
-        missed = frozenset(asked - mine)
         return Round((), 0, missed, deeper=frozenset(), missed=missed)
     waiting, longer = await queues.waiting(connection, _looks(mine, free, far, limit), now, policy.routing)
     matches, found = await _matched(connection, now, policy, [each.waiting for each in waiting], everybody)
     traces = {each.waiting.case_id: each.traceparent for each in waiting}
     book, lost = await _given(connection, Book(policy, now, found), matches, traces)
     said = await book.save(connection)
-    again = (asked - mine) | {each.waiting.department for each in lost if each.waiting.case_id in found}
+    again = missed | {each.waiting.department for each in lost if each.waiting.case_id in found}
     full = len(matches) == DECISIONS_MAX
     given = Counter[str]()
     for each in matches:
@@ -93,10 +93,10 @@ async def match_queues(
     return Round(
         said,
         len(matches) - len(lost),
-        frozenset(again),
+        again,
         deeper=longer if left > 0 and not full else frozenset(),
-        missed=frozenset(asked - mine),
-        freed=frozenset(filter(None, (department_of(agents.room[each]) for each in agents.freed))),
+        missed=missed,
+        freed=frozenset(filter(None, (agents.room[each].department for each in agents.freed))),
         more=full or bool(longer),
         full=full,
     )
@@ -112,9 +112,9 @@ async def match_at_once(
     """
     try:
         found = await match_queues(connection, now, policy, asked, agents)
-    except (UnreadableCaseError, UnreadableAgentError, CaseTooLargeError):
+    except SPOILT:
         return (), asked
-    left = asked if found.full else found.again | found.deeper if agents.freed else found.again
+    left = asked if found.full else found.again | found.deeper if found.freed else found.again
     agents.freed.clear()
     return found.said, left
 
@@ -123,8 +123,8 @@ def _free(room: Iterable[Agent]) -> Counter[str]:
     """Return how many units can be given in each department, whatever the channel; no department has none."""
     found: Counter[str] = Counter()
     for agent in room:
-        if (department := department_of(agent)) is not None:
-            found[department] += agent.free()
+        if agent.department is not None:
+            found[agent.department] += agent.free()
     return found
 
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from contracts.channel import AgentProfileSet
 from contracts.values import Channel
-from services.router.domain.agents import Agent, department_of, is_freer, may_be_given
+from services.router.domain.agents import Agent, is_freer, may_be_given
 from services.runtime.database import Connection
 from services.runtime.errors import CaseloopError
 
@@ -107,7 +107,7 @@ class Everybody:
         unread = [
             agent_id
             for agent_id, version, writer in rows
-            if (seen := known(agent_id)) is None or seen[0] != version or seen[1] != writer
+            if (seen := known(agent_id)) is None or seen.version != version or seen.writer != writer
         ]
         if unread:
             for row in await connection.fetch(CHANGED, unread):
@@ -120,7 +120,7 @@ class Everybody:
 
     def looked_for(self, departments: Container[str]) -> None:
         """Note that all who wait have been looked at for the agents of these departments: they are freed no more."""
-        self.freed = {each for each in self.freed if department_of(self.room[each]) not in departments}
+        self.freed = {each for each in self.freed if self.room[each].department not in departments}
 
     def _leave(self, agent_id: str) -> None:
         self.room.pop(agent_id, None)
