@@ -1,8 +1,9 @@
 """How do many messages stand in one outbox row?
 
-A row holds one version byte and then frames, one behind the other. A frame is a fixed part (lengths), three bytes for
-each header (which known name, how long its value), then the bytes themselves: topic, key, value, header values. The
-names of our own headers cost no space; a header with another name carries it in front of its value.
+A row holds one version byte and then, compressed (ADR 0017), frames, one behind the other. A frame is a fixed part
+(lengths), three bytes for each header (which known name, how long its value), then the bytes themselves: topic, key,
+value, header values. The names of our own headers cost no space; a header with another name carries it in front of its
+value.
 """
 
 import struct
@@ -10,7 +11,13 @@ from collections.abc import Iterable, Sequence
 from struct import Struct
 from typing import NamedTuple
 
-VERSION = b"\x01"
+from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
+
+VERSION = b"\x02"
+PLAIN = b"\x01"
+"""The version of rows whose frames are not compressed; an older release may have left some."""
+LEVEL = 1
+"""Headers and names repeat in every message of a row: a higher level takes longer and finds little more."""
 NAMES = (
     "ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "ce_dataschema", "content-type",
     "traceparent", "tracestate",
@@ -20,6 +27,8 @@ _INDEX = {name: index for index, name in enumerate(NAMES)}
 _FOREIGN = 255
 _FIXED = Struct(">HHIB")
 _HEADERS = tuple(Struct(">" + "BH" * count) for count in range(64))
+_COMPRESSOR, _DECOMPRESSOR = ZstdCompressor(level=LEVEL), ZstdDecompressor()
+"""Of the event loop's thread: neither may be used by two at once."""
 
 
 class Frame(NamedTuple):
@@ -33,7 +42,7 @@ class Frame(NamedTuple):
 
 def pack(frames: Iterable[Frame]) -> bytes:
     """Return the bytes of one outbox row."""
-    parts = [VERSION]
+    parts: list[bytes] = []
     for topic, key, value, headers in frames:
         lengths: list[int] = []
         values: list[bytes] = []
@@ -51,7 +60,12 @@ def pack(frames: Iterable[Frame]) -> bytes:
             value,
             *values,
         )
-    return b"".join(parts)
+    return VERSION + _COMPRESSOR.compress(b"".join(parts))
+
+
+def size_of(frames: Iterable[Frame]) -> int:
+    """Return the bytes of the values, near enough to bound what is held in memory."""
+    return sum([len(frame.value) for frame in frames])
 
 
 def unpack(row: bytes) -> list[Frame]:
@@ -59,19 +73,19 @@ def unpack(row: bytes) -> list[Frame]:
 
     ``ValueError`` when this release cannot read the row: a newer one wrote it, or it is damaged.
     """
-    if row[:1] != VERSION:
-        message = f"its version is {row[:1]!r}, and this release reads {VERSION!r}"
+    if row[:1] not in {VERSION, PLAIN}:
+        message = f"its version is {row[:1]!r}, and this release reads up to {VERSION!r}"
         raise ValueError(message)
     try:
-        return _frames(row)
-    except (IndexError, struct.error) as damage:  # also the name of a header that a newer release has added
+        return _frames(row[1:] if row[:1] == PLAIN else _DECOMPRESSOR.decompress(row[1:]))
+    except (IndexError, ZstdError, struct.error) as damage:  # also the name of a header that a newer release has added
         message = f"it cannot be read by this release ({damage})"
         raise ValueError(message) from None
 
 
 def _frames(row: bytes) -> list[Frame]:
     found: list[Frame] = []
-    position = 1
+    position = 0
     while position < len(row):
         topic_size, key_size, value_size, count = _FIXED.unpack_from(row, position)
         lengths = _HEADERS[count].unpack_from(row, position + _FIXED.size)

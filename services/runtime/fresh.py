@@ -21,7 +21,7 @@ class Row(NamedTuple):
     bucket: int
     frames: list[Frame]
     size: int
-    """Bytes of the row."""
+    """Bytes of the values."""
 
 
 STORED: ContextVar[dict[int, Row] | None] = ContextVar("stored", default=None)

@@ -12,7 +12,7 @@ from contracts.topics import RECORD_BYTES_MAX
 from services.runtime import envelope
 from services.runtime.database import Connection
 from services.runtime.errors import MessageTooLargeError
-from services.runtime.frames import Frame, pack
+from services.runtime.frames import Frame, pack, size_of
 from services.runtime.fresh import STORED, Row
 from services.runtime.tracing import UNTRACED, Tracing
 from services.runtime.work import Outgoing
@@ -20,7 +20,7 @@ from services.runtime.work import Outgoing
 BUCKETS = 16
 """How many relays can share the work; fixed, since rows of an older release may still be waiting."""
 ROW_BYTES_MAX = 4_194_304
-"""Beyond this a call makes another row of the same bucket, so that a relay can read in small portions."""
+"""Bytes of values; beyond this a call makes another row of the same bucket, so that a relay can read in portions."""
 
 INSERT = """
 -- outbox.insert: what one transaction says, in the order in which it is to be said
@@ -59,8 +59,8 @@ async def store(connection: Connection, frames: Sequence[Frame]) -> int:
     known = STORED.get()
     if known is not None:
         row_ids = sorted(record["id"] for record in stored)
-        for row_id, (bucket, portion), row in zip(row_ids, portions, packed, strict=True):
-            known[row_id] = Row(bucket, portion, len(row))
+        for row_id, (bucket, portion) in zip(row_ids, portions, strict=True):
+            known[row_id] = Row(bucket, portion, size_of(portion))
     return len(packed)
 
 

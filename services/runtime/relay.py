@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from services.runtime import metrics
 from services.runtime.crashing import crash_point
-from services.runtime.frames import Frame, pack, unpack
+from services.runtime.frames import Frame, pack, size_of, unpack
 from services.runtime.fresh import Fresh
 from services.runtime.holding import Holding
 from services.runtime.leases import Leases
@@ -39,7 +39,7 @@ LAST_SECONDS = 2.0
 """How long a relay that is to stop goes on, and its longest publish then: what has not arrived waits in the outbox for
 the next process. Other replicas may fill its buckets for ever."""
 PORTION_BYTES_MAX = 8_388_608
-"""Most bytes of one publish, more only when a single row has more."""
+"""Most bytes that one look reads, and then most bytes of values that are made of them, each but for its last row."""
 COUNTED_MAX = 10_000
 
 TAKE = """
@@ -66,8 +66,7 @@ SET_ASIDE = """
 UPDATE outbox SET frames = remainder.frames, waits_for = string_to_array(remainder.places, ' ')
 FROM unnest($1::bigint[], $2::bytea[], $3::text[]) AS remainder (id, frames, places)
 WHERE outbox.id = remainder.id AND (
-    outbox.waits_for IS DISTINCT FROM string_to_array(remainder.places, ' ')
-    OR octet_length(outbox.frames) <> octet_length(remainder.frames)
+    outbox.waits_for IS DISTINCT FROM string_to_array(remainder.places, ' ') OR outbox.frames <> remainder.frames
 )
 """
 STANDING = "SELECT id FROM outbox WHERE id = ANY ($1::bigint[])"
@@ -169,10 +168,14 @@ class Relay:
             TAKE, self.leases.owner, self.rows_max, arrived, PORTION_BYTES_MAX, *left_out, asked
         )
         found: dict[int, list[Frame]] = {}
+        size = 0
         for row_id, bucket, frames in rows:
+            if size >= PORTION_BYTES_MAX:
+                break  # a small row may unpack to a large one, and a backlog to more than there is memory
             if bucket not in self._passed_over:
                 try:
                     found[row_id] = known[row_id].frames if frames is None else unpack(frames)
+                    size += size_of(found[row_id])
                 except ValueError as problem:
                     self._stand(bucket, row_id, problem)
         # What a short answer lacks was read between its commit and the moment when it became known here.

@@ -9,10 +9,10 @@ from services.runtime import fresh, outbox
 from services.runtime.database import Connection, Pool
 from services.runtime.frames import Frame, pack
 from services.runtime.fresh import STORED
-from services.runtime.outbox import BUCKETS
+from services.runtime.outbox import BUCKETS, ROW_BYTES_MAX
 from services.runtime.partitioning import Place
 from services.runtime.publishing import KafkaPublisher, Published
-from services.runtime.relay import Relay
+from services.runtime.relay import PORTION_BYTES_MAX, Relay
 from services.runtime.settings import Settings
 from tests.support.floor import a_relay, relaying, until
 
@@ -91,6 +91,24 @@ async def test_a_bucket_that_was_another_s_meanwhile_is_read(pool: Pool, relay: 
         assert await taken(relay, connection) == [CHANGED]
 
 
+async def test_a_backlog_that_unpacks_to_more_than_it_takes_on_disk_is_taken_in_portions(
+    pool: Pool, relay: Relay
+) -> None:
+    large = [[Frame("case.commands", b"key", bytes([each]) * ROW_BYTES_MAX, [])] for each in range(5)]
+    async with pool.acquire() as connection, connection.transaction():
+        for frames in large:
+            await outbox.store(connection, frames)
+    assert await pool.fetchval("SELECT sum(octet_length(frames)) FROM outbox") < PORTION_BYTES_MAX / 100
+
+    async with pool.acquire() as connection:
+        first = await relay.take(connection, ())
+        second = await relay.take(connection, list(first))
+        third = await relay.take(connection, list(second))
+
+    assert [len(first), len(second), len(third)] == [2, 2, 1]
+    assert [*first.values(), *second.values(), *third.values()] == large
+
+
 async def test_what_is_another_s_to_send_is_not_kept(pool: Pool, relay: Relay) -> None:
     relay.fresh.lease([outbox.bucket_of(b"key") + 1])
     await written(pool, relay, MINE)
@@ -98,7 +116,7 @@ async def test_what_is_another_s_to_send_is_not_kept(pool: Pool, relay: Relay) -
 
 
 async def test_what_piles_up_is_read_when_its_time_has_come(pool: Pool, relay: Relay) -> None:
-    half = [Frame("case.commands", b"key", b"." * (fresh.BYTES_MAX // 2), [])]
+    half = [Frame("case.commands", b"key", b"." * (fresh.BYTES_MAX // 2 + 1), [])]
     await written(pool, relay, half, half, MINE)
     assert [row.frames for row in relay.fresh.rows().values()] == [half, MINE]
     async with pool.acquire() as connection:

@@ -24,7 +24,7 @@ ROUNDS = 5
 ROWS_MAX = 8
 """Far fewer than what one partition holds up in these tests."""
 REFUSED_BYTES = 2000
-NEWER = b"\x02" + b"written by a release of tomorrow"
+NEWER = b"\x03" + b"written by a release of tomorrow"
 
 
 def frames(topic: str, rounds: Iterable[int], size: int = 1) -> list[Frame]:
@@ -169,6 +169,23 @@ async def test_a_row_of_a_newer_release_stops_its_bucket_only_and_says_so(
 
     for key in KEYS:
         assert said_by(seen, key) == list(range(ROUNDS))
+
+
+async def test_what_is_left_of_a_row_is_kept_however_long_it_is(
+    settings: Settings, pool: Pool, publisher: KafkaPublisher
+) -> None:
+    """Else what has arrived since would be sent again and again."""
+    relay, place = a_relay(pool, publisher, settings), ("contacts", 0)
+    first, second = (Frame("contacts", b"key", letter * 4, []) for letter in (b"a", b"b"))
+    assert len(pack([first])) == len(pack([second]))
+    await store(pool, [first])
+    (row,) = await outbox_ids(pool)
+
+    async with pool.acquire() as connection:
+        await relay._set_aside(connection, {row: [(place, first)]})
+        await relay._set_aside(connection, {row: [(place, second)]})
+
+    assert unpack(await pool.fetchval("SELECT frames FROM outbox")) == [second]
 
 
 async def has_left(pool: Pool, rows: int) -> bool:

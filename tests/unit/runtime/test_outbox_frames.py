@@ -1,16 +1,26 @@
 """Do messages come out of an outbox row as they went in, and does each key always have the same bucket?"""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from zstandard import ZstdCompressor, ZstdDecompressor
 
-from services.runtime.frames import NAMES, Frame, pack, unpack
+from contracts.router import CaseOpened
+from services.runtime.frames import NAMES, PLAIN, VERSION, Frame, pack, unpack
 from services.runtime.outbox import BUCKETS, ROW_BYTES_MAX, _portions, bucket_of
+from tests.support.examples import example
 
 TOPICS = st.sampled_from(["case.events", "contacts", "channel.outbound"])
 FOREIGN = st.from_regex(r"\Ax_[a-z]{1,20}\Z")
 HEADERS = st.lists(st.tuples(st.sampled_from(NAMES) | FOREIGN, st.binary(max_size=300)), max_size=20)
 FRAMES = st.builds(Frame, TOPICS, st.binary(max_size=300), st.binary(max_size=3000), HEADERS)
+
+
+def plain(frames: list[Frame]) -> bytes:
+    """Return the frames of a row as they are before they are compressed."""
+    return ZstdDecompressor().decompress(pack(frames)[1:])
 
 
 @given(st.lists(FRAMES, max_size=20))
@@ -19,28 +29,47 @@ def test_what_goes_in_comes_out_in_order(frames: list[Frame]) -> None:
 
 
 def test_known_headers_cost_three_bytes_and_their_value() -> None:
-    bare = len(pack([Frame("contacts", b"k", b"v", [])]))
+    bare = len(plain([Frame("contacts", b"k", b"v", [])]))
 
-    assert len(pack([Frame("contacts", b"k", b"v", [("ce_id", b"1234")])])) == bare + 3 + 4
+    assert len(plain([Frame("contacts", b"k", b"v", [("ce_id", b"1234")])])) == bare + 3 + 4
+
+
+def test_what_every_message_repeats_costs_hardly_more_the_second_time() -> None:
+    said = Frame("case.events", b"case", example(CaseOpened).value(), [("ce_source", b"caseloop/router")])
+
+    assert len(pack([said] * 10)) < len(pack([said])) * 1.2
+
+
+def test_a_row_of_a_release_that_did_not_compress_is_read() -> None:
+    frames = [Frame("contacts", b"k", b"v" * 3, [("ce_id", b"1234"), ("x_own", b"5")])] * 2
+
+    assert list(unpack(PLAIN + plain(frames))) == frames
 
 
 def test_rows_of_another_version_are_refused_and_not_misread() -> None:
     with pytest.raises(ValueError, match="version"):
-        list(unpack(b"\x02" + pack([Frame("contacts", b"k", b"v", [])])[1:]))
+        unpack(b"\x03" + pack([Frame("contacts", b"k", b"v", [])])[1:])
 
 
 def test_a_header_that_a_newer_release_has_added_is_refused_and_not_a_crash() -> None:
-    row = bytearray(pack([Frame("contacts", b"k", b"v", [(NAMES[-1], b"")])]))
-    assert row[10] == len(NAMES) - 1
-    row[10] += 1
+    row = bytearray(plain([Frame("contacts", b"k", b"v", [(NAMES[-1], b"")])]))
+    assert row[9] == len(NAMES) - 1
+    row[9] += 1
 
+    for written in (PLAIN + row, VERSION + ZstdCompressor().compress(bytes(row))):
+        with pytest.raises(ValueError, match="cannot be read"):
+            unpack(written)
+
+
+@pytest.mark.parametrize("damage", [lambda row: row[:-3], lambda row: row[:1] + b"x" + row[2:], lambda row: row[:1]])
+def test_a_damaged_row_is_refused_and_not_a_crash(damage: Callable[[bytes], bytes]) -> None:
     with pytest.raises(ValueError, match="cannot be read"):
-        unpack(bytes(row))
+        unpack(damage(pack([Frame("contacts", b"k", b"v", [])])))
 
 
-def test_a_damaged_row_is_refused_and_not_a_crash() -> None:
+def test_frames_that_end_too_early_are_refused_and_not_a_crash() -> None:
     with pytest.raises(ValueError, match="cannot be read"):
-        unpack(pack([Frame("contacts", b"k", b"v", [])]) + b"x")
+        unpack(PLAIN + plain([Frame("contacts", b"k", b"v", [])]) + b"x")
 
 
 def test_the_names_of_headers_keep_their_places() -> None:
