@@ -74,7 +74,7 @@ class PeerCustomers:
 @asynccontextmanager
 async def customers_of(kafka: str, topics: str) -> AsyncIterator[PeerCustomers]:
     """Give customers of the peer whose topics' names begin so."""
-    producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all", linger_ms=1)
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all")
     consumer = AIOKafkaConsumer(
         topics + CLOSED, bootstrap_servers=kafka, isolation_level="read_committed", auto_offset_reset="earliest"
     )

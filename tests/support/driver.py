@@ -78,7 +78,6 @@ class Driver:
         self._producer = AIOKafkaProducer(
             bootstrap_servers=self.bootstrap,
             acks="all",
-            linger_ms=1,
             max_request_size=2_000_000,
             request_timeout_ms=PATIENCE_MILLISECONDS,
         )
