@@ -27,8 +27,10 @@ _INDEX = {name: index for index, name in enumerate(NAMES)}
 _FOREIGN = 255
 _FIXED = Struct(">HHIB")
 _HEADERS = tuple(Struct(">" + "BH" * count) for count in range(64))
-_COMPRESSOR, _DECOMPRESSOR = ZstdCompressor(level=LEVEL), ZstdDecompressor()
+_COMPRESSOR, _DECOMPRESSOR = ZstdCompressor(level=LEVEL, write_checksum=True), ZstdDecompressor()
 """Of the event loop's thread: neither may be used by two at once."""
+FRAME_BYTES = 1024
+"""What a frame takes in memory besides its value: nine headers, their names and their places."""
 
 
 class Frame(NamedTuple):
@@ -64,8 +66,8 @@ def pack(frames: Iterable[Frame]) -> bytes:
 
 
 def size_of(frames: Iterable[Frame]) -> int:
-    """Return the bytes of the values, near enough to bound what is held in memory."""
-    return sum([len(frame.value) for frame in frames])
+    """Return how many bytes of memory these take, near enough to bound it."""
+    return sum([len(frame.value) + FRAME_BYTES for frame in frames])
 
 
 def unpack(row: bytes) -> list[Frame]:
@@ -77,10 +79,19 @@ def unpack(row: bytes) -> list[Frame]:
         message = f"its version is {row[:1]!r}, and this release reads up to {VERSION!r}"
         raise ValueError(message)
     try:
-        return _frames(row[1:] if row[:1] == PLAIN else _DECOMPRESSOR.decompress(row[1:]))
-    except (IndexError, ZstdError, struct.error) as damage:  # also the name of a header that a newer release has added
+        return _frames(row[1:] if row[:1] == PLAIN else _plain(row[1:]))
+    except (IndexError, MemoryError, ZstdError, struct.error) as damage:  # an unknown header, too: a newer release's
         message = f"it cannot be read by this release ({damage})"
         raise ValueError(message) from None
+
+
+def _plain(compressed: bytes) -> bytes:
+    """Return the bytes that were compressed, checked against their sum; a short cut would pass over what follows."""
+    reader = _DECOMPRESSOR.decompressobj()
+    plain = reader.decompress(compressed)
+    if not reader.eof or reader.unused_data:
+        raise ZstdError("it is cut off, or something stands behind it")
+    return plain
 
 
 def _frames(row: bytes) -> list[Frame]:

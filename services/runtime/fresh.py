@@ -21,7 +21,7 @@ class Row(NamedTuple):
     bucket: int
     frames: list[Frame]
     size: int
-    """Bytes of the values."""
+    """Bytes of memory."""
 
 
 STORED: ContextVar[dict[int, Row] | None] = ContextVar("stored", default=None)

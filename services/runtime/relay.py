@@ -39,7 +39,7 @@ LAST_SECONDS = 2.0
 """How long a relay that is to stop goes on, and its longest publish then: what has not arrived waits in the outbox for
 the next process. Other replicas may fill its buckets for ever."""
 PORTION_BYTES_MAX = 8_388_608
-"""Most bytes that one look reads, and then most bytes of values that are made of them, each but for its last row."""
+"""Most bytes that one look reads, and most bytes of memory that it makes of them, both but for the last row."""
 COUNTED_MAX = 10_000
 
 TAKE = """

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import asyncpg
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from contracts.topics import TOPICS
 from services.desk.app import SERVICE as DESK
@@ -45,12 +46,21 @@ async def mark(system: System) -> Mark:
     connection = await asyncpg.connect(system.postgres)
     changes = await connection.fetchval(CHANGES)
     await connection.close()
-    consumer = AIOKafkaConsumer(bootstrap_servers=system.kafka)
-    await consumer.start()
-    parts = [TopicPartition(name, part) for name, topic in TOPICS.items() for part in range(topic.partitions)]
-    ends: Ends = await consumer.end_offsets(parts)
-    await consumer.stop()
-    return Mark(ends, changes)
+    return Mark(await _ends(system.kafka), changes)
+
+
+async def _ends(bootstrap: str) -> Ends:
+    """Return where the logs of all topics end; how many partitions they have the brokers know."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        topics = await admin.describe_topics(list(TOPICS))
+    finally:
+        await admin.close()
+    parts = [TopicPartition(topic["topic"], part["partition"]) for topic in topics for part in topic["partitions"]]
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer:
+        ends: Ends = await consumer.end_offsets(parts)
+        return ends
 
 
 async def records(system: System, since: Ends, until: Ends) -> list[Record]:

@@ -21,9 +21,10 @@ what a design that saves rows can reach.
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from uuid import uuid4
@@ -31,6 +32,7 @@ from uuid import uuid4
 from contracts.message import Message
 from contracts.registry import MESSAGES
 from services.runtime import envelope
+from services.runtime.frames import Frame, pack
 from services.runtime.records import Record
 from services.runtime.service import Service
 from services.runtime.work import Received
@@ -39,6 +41,8 @@ from tests.bench.rawrows import Tables
 
 FSYNC_SECONDS = 1.0
 OLDEST = datetime.min.replace(tzinfo=UTC)
+PACKED = 20
+"""Records that share an outbox row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +109,21 @@ class Limit:
 async def measure(bootstrap: str, dsn: str, scratch: Path, sample: Sample) -> Limit:
     """Measure on these bytes; ``scratch`` lies in the file system of the server's data."""
     produce, consume = await rawkafka.rates(bootstrap, sample.records)
-    rows = await rawrows.rates(dsn, sample.tables, [record.value or b"" for record in sample.records])
+    rows = await rawrows.rates(dsn, sample.tables, list(_shares(sample.records)))
     return Limit(consume, produce, _decode(sample), _encode(sample.records), rows, _commits(scratch))
+
+
+def _shares(records: Sequence[Record]) -> Iterator[bytes]:
+    """Yield what each record takes of the bytes that the product makes of many of them in its outbox."""
+    for begin in range(0, len(records), PACKED):
+        some = records[begin : begin + PACKED]
+        row = pack(Frame(each.topic, each.key or b"", each.value or b"", _headers(each)) for each in some)
+        size = ceil(len(row) / len(some))
+        yield from (row[at : at + size] for at in range(0, size * len(some), size))
+
+
+def _headers(record: Record) -> list[tuple[str, bytes]]:
+    return [(name, value or b"") for name, value in record.headers]
 
 
 def deliveries(sample: Sample) -> dict[str, int]:

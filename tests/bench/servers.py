@@ -52,10 +52,12 @@ async def run_in(dsn: str) -> None:
     60 ms. One that has run writes into files that a checkpoint has found to be needed no more.
     """
     connection = await asyncpg.connect(dsn)
-    for _ in range(LOG_FILES):
-        await connection.execute(NEXT_FILE)
-    await connection.execute("CHECKPOINT")
-    await connection.close()
+    try:
+        for _ in range(LOG_FILES):
+            await connection.execute(NEXT_FILE)
+        await connection.execute("CHECKPOINT")
+    finally:
+        await connection.close()
 
 
 async def reset(connection: asyncpg.Connection) -> None:

@@ -15,7 +15,7 @@ from services.router.handlers.sweeps import sweep_loop
 from services.router.matcher import AGAIN_SECONDS, IDLE_SECONDS, Matcher
 from services.router.storage import bodies
 from services.runtime.context import ServiceContext
-from services.runtime.frames import Frame
+from services.runtime.frames import Frame, unpack
 from services.runtime.partitioning import Place
 from services.runtime.publishing import Published
 from services.runtime.settings import Settings
@@ -145,8 +145,9 @@ async def test_what_a_round_says_stands_in_the_outbox_and_wakes_the_relay(router
         bell.ring({"technical_support"})
         await assigned(router, "first")
         assert context.outbox_wake.is_set()
-    frames = await router.pool.fetch("SELECT frames FROM outbox")
-    assert any(b"caseloop.case.assigned.v1" in row["frames"] for row in frames)
+    rows = await router.pool.fetch("SELECT frames FROM outbox")
+    kinds = [dict(frame.headers)["ce_type"] for row in rows for frame in unpack(row["frames"])]
+    assert b"caseloop.case.assigned.v1" in kinds
 
 
 async def test_a_queue_that_another_had_is_not_forgotten_over_a_far_look(router: Router) -> None:

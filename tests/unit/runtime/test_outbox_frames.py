@@ -61,10 +61,26 @@ def test_a_header_that_a_newer_release_has_added_is_refused_and_not_a_crash() ->
             unpack(written)
 
 
-@pytest.mark.parametrize("damage", [lambda row: row[:-3], lambda row: row[:1] + b"x" + row[2:], lambda row: row[:1]])
+ONE = pack([Frame("contacts", b"k", b"v" * 100, [])])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda row: row[:-3],
+        lambda row: row[:1],
+        lambda row: row[:1] + b"x" + row[2:],
+        lambda row: row + b"x",
+        lambda row: row + row[1:],
+        lambda row: row[:6] + b"\x00" + row[7:],  # its frame says that it holds nothing
+        lambda row: row[:1] + bytes.fromhex("28b52ffd e4 ffffffff01000000") + row[7:],  # or 8 GiB
+        lambda row: row[:-9] + bytes([row[-9] ^ 1]) + row[-8:],
+    ],
+)
 def test_a_damaged_row_is_refused_and_not_a_crash(damage: Callable[[bytes], bytes]) -> None:
+    assert len(unpack(ONE)) == 1
     with pytest.raises(ValueError, match="cannot be read"):
-        unpack(damage(pack([Frame("contacts", b"k", b"v", [])])))
+        unpack(damage(ONE))
 
 
 def test_frames_that_end_too_early_are_refused_and_not_a_crash() -> None:

@@ -21,7 +21,7 @@ Event = Mapping[str, object]
 KAFKA, PREFIX = os.environ["PEER_KAFKA"], os.environ["PEER_PREFIX"]
 POLL_SECONDS = 1.0
 THREADS = 8
-PRODUCER = Producer({"bootstrap.servers": KAFKA, "acks": "all", "linger.ms": 1})
+PRODUCER = Producer({"bootstrap.servers": KAFKA, "acks": "all", "linger.ms": 0})
 
 
 def step(event: Event, name: str) -> Event:
