@@ -14,7 +14,6 @@ from typing import Literal
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -118,7 +117,9 @@ def configured(service: str, endpoint: str | None, ratio: float) -> Tracing:
     """Return tracing to the collector at this base address, or the cheap kind without one."""
     if endpoint is None:
         return UNTRACED
-    exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=2)
+    from opentelemetry.exporter.otlp.proto.http import trace_exporter  # here: 3 MiB that few need
+
+    exporter = trace_exporter.OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=2)
     return Tracing(service, BatchSpanProcessor(exporter, export_timeout_millis=2_000), ratio)
 
 

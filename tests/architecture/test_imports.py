@@ -104,3 +104,10 @@ def test_a_contract_can_fail(copied: Path, trespass: Trespass) -> None:
 
 def test_every_contract_has_been_seen_to_fail() -> None:
     assert {trespass.contract for trespass in TRESPASSES} == {contract["id"] for contract in CONTRACTS}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_speaks_to_a_collector_is_loaded_by_whoever_has_one(service: str) -> None:
+    """It takes 3 MiB of every process."""
+    program = f"import sys, services.{service}.__main__; sys.exit('google.protobuf' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
