@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute
 
 from contracts.message import Message
 from contracts.policy import Policy, PolicyError, load_policy
-from services.runtime import configuration, journey, logs
+from services.runtime import configuration, heap, journey, logs
 from services.runtime.context import LoopFactory, ServiceContext
 from services.runtime.errors import FAILED, WRONG_SETTINGS, CaseloopError, StartError
 from services.runtime.settings import Settings
@@ -55,6 +55,7 @@ def run(service: Service) -> None:
         settings = configuration.load(service.name, service.settings)
         policy = _policy(settings.policy)
         logs.quiet_libraries()
+        heap.give_back()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(journey.travel(service, settings, policy))
     except CaseloopError as failure:
