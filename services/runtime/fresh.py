@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from services.runtime.frames import Frame
+from services.runtime.frames import Frame, size_of
 
 BYTES_MAX = 8_388_608
 """While the brokers take nothing rows pile up: beyond this they are read again when their time has come."""
@@ -22,6 +22,11 @@ class Row(NamedTuple):
     frames: list[Frame]
     size: int
     """Bytes of memory."""
+
+
+def row_of(bucket: int, frames: list[Frame]) -> Row:
+    """Return a row that says this, measured."""
+    return Row(bucket, frames, size_of(frames))
 
 
 STORED: ContextVar[dict[int, Row] | None] = ContextVar("stored", default=None)

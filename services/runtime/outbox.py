@@ -12,8 +12,8 @@ from contracts.topics import RECORD_BYTES_MAX
 from services.runtime import envelope
 from services.runtime.database import Connection
 from services.runtime.errors import MessageTooLargeError
-from services.runtime.frames import Frame, pack, size_of
-from services.runtime.fresh import STORED, Row
+from services.runtime.frames import Frame, pack
+from services.runtime.fresh import STORED, row_of
 from services.runtime.tracing import UNTRACED, Tracing
 from services.runtime.work import Outgoing
 
@@ -60,7 +60,7 @@ async def store(connection: Connection, frames: Sequence[Frame]) -> int:
     if known is not None:
         row_ids = sorted(record["id"] for record in stored)
         for row_id, (bucket, portion) in zip(row_ids, portions, strict=True):
-            known[row_id] = Row(bucket, portion, size_of(portion))
+            known[row_id] = row_of(bucket, portion)
     return len(packed)
 
 

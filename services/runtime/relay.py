@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from services.runtime import metrics
 from services.runtime.crashing import crash_point
-from services.runtime.frames import Frame, pack, size_of, unpack
-from services.runtime.fresh import Fresh
+from services.runtime.frames import Frame, pack, unpack
+from services.runtime.fresh import Fresh, row_of
 from services.runtime.holding import Holding
 from services.runtime.leases import Leases
 from services.runtime.lifecycle import wait
@@ -174,8 +174,9 @@ class Relay:
                 break  # a small row may unpack to a large one, and a backlog to more than there is memory
             if bucket not in self._passed_over:
                 try:
-                    found[row_id] = known[row_id].frames if frames is None else unpack(frames)
-                    size += size_of(found[row_id])
+                    row = known[row_id] if frames is None else row_of(bucket, unpack(frames))
+                    found[row_id] = row.frames
+                    size += row.size
                 except ValueError as problem:
                     self._stand(bucket, row_id, problem)
         # What a short answer lacks was read between its commit and the moment when it became known here.

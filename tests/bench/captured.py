@@ -1,15 +1,15 @@
 """What has a run put on the topics, byte for byte, and does the product say of it what the driver saw?"""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
 import httpx
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import AIOKafkaConsumer
 
 from contracts.topics import TOPICS
+from services.cli.reading import Ends, ends_of, reader
 from services.desk.app import SERVICE as DESK
 from services.followup.app import SERVICE as FOLLOWUP
 from services.intake.app import SERVICE as INTAKE
@@ -17,8 +17,10 @@ from services.notify.app import SERVICE as NOTIFY
 from services.router.app import SERVICE as ROUTER
 from services.runtime.glance import OURS
 from services.runtime.records import Record
+from services.runtime.settings import Settings
 from tests.bench.workload import NoResultError
 from tests.support.driver import Driver
+from tests.support.floor import settings_for
 from tests.support.system import System
 
 SERVICES = (INTAKE, ROUTER, FOLLOWUP, NOTIFY, DESK)
@@ -29,7 +31,6 @@ SELECT count(*) AS cases, count(*) FILTER (WHERE state = 'closed') AS closed,
 FROM router.cases
 """
 CHANGES = "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)::float8 FROM pg_stat_user_tables"
-Ends = Mapping[TopicPartition, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +47,13 @@ async def mark(system: System) -> Mark:
     connection = await asyncpg.connect(system.postgres)
     changes = await connection.fetchval(CHANGES)
     await connection.close()
-    return Mark(await _ends(system.kafka), changes)
+    return Mark(await ends(settings_for(system.postgres, system.kafka, topic_prefix="")), changes)
 
 
-async def _ends(bootstrap: str) -> Ends:
-    """Return where the logs of all topics end; how many partitions they have the brokers know."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        topics = await admin.describe_topics(list(TOPICS))
-    finally:
-        await admin.close()
-    parts = [TopicPartition(topic["topic"], part["partition"]) for topic in topics for part in topic["partitions"]]
-    async with AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer:
-        ends: Ends = await consumer.end_offsets(parts)
-        return ends
+async def ends(settings: Settings) -> Ends:
+    """Return where the logs of all topics end, however many partitions they have."""
+    async with reader(settings, list(TOPICS)) as consumer:
+        return await ends_of(consumer)
 
 
 async def records(system: System, since: Ends, until: Ends) -> list[Record]:

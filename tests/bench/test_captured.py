@@ -3,7 +3,7 @@
 from contracts.topics import TOPICS
 from deploy.local import KafkaServer
 from services.runtime import kafka
-from tests.bench.captured import _ends
+from tests.bench.captured import ends
 from tests.support.floor import settings_for
 
 
@@ -11,6 +11,4 @@ async def test_the_brokers_say_how_many_partitions_there_are(private_kafka: Kafk
     settings = settings_for("postgresql://nobody", private_kafka.bootstrap, topic_prefix="", topic_partitions=4)
     await kafka.create_topics(settings)
 
-    ends = await _ends(private_kafka.bootstrap)
-
-    assert len(ends) == 4 * len(TOPICS)
+    assert len(await ends(settings)) == 4 * len(TOPICS)
