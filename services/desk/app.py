@@ -8,6 +8,7 @@ from services.desk.handlers import handle
 from services.desk.reading import reads
 from services.desk.routes import routes_of
 from services.runtime.service import Service
+from services.runtime.waiting import UNHURRIED
 from services.runtime.work import Handler
 
 _STORIES = (router.CaseEvent, router.CommandRejected, followup.ClockMessage, notify.Notification)
@@ -28,7 +29,7 @@ SERVICE: Service = Service(
     wants=_wanted(),
     reads=reads(_wanted()),
     handler_of=_handler_of,
-    rest=4.0,
+    rest=UNHURRIED,
     guarded=False,
     routes=routes_of,
 )

@@ -7,6 +7,7 @@ from contracts.message import Message
 from services.followup.handlers import handler_of
 from services.followup.reading import reads
 from services.runtime.service import Service
+from services.runtime.waiting import UNHURRIED
 
 JOURNAL: frozenset[type[Message]] = frozenset(
     event
@@ -21,5 +22,5 @@ SERVICE = Service(
     wants=JOURNAL | {ContactStarted, ContactReceived, CallReported},
     reads=reads(JOURNAL),
     handler_of=handler_of,
-    rest=4.0,
+    rest=UNHURRIED,
 )

@@ -6,6 +6,7 @@ from services.intake.domain.reading import READS
 from services.intake.handlers import WANTS, handler_of
 from services.runtime.lifecycle import wait
 from services.runtime.service import Service, ServiceContext
+from services.runtime.waiting import Rest
 
 FORGET_EVERY_SECONDS = 600.0
 
@@ -24,6 +25,6 @@ SERVICE = Service(
     wants=WANTS,
     reads=READS,
     handler_of=handler_of,
-    rest=2.0,
+    rest=Rest(turns=3.0),
     loops=(forget,),
 )

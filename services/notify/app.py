@@ -9,6 +9,7 @@ from services.notify.handlers.dispatch import dispatch
 from services.notify.reading import reads
 from services.notify.settings import NotifySettings
 from services.runtime.service import Service, ServiceContext
+from services.runtime.waiting import UNHURRIED
 from services.runtime.work import Handler
 
 
@@ -28,7 +29,7 @@ def service() -> Service:
         wants=WANTS,
         reads=reads(),
         handler_of=handler,
-        rest=4.0,
+        rest=UNHURRIED,
         settings=NotifySettings,
         loops=(dispatcher,),
         routes=routes,

@@ -16,6 +16,7 @@ from services.router.handlers.sweeps import sweep_loop
 from services.router.matcher import Matcher
 from services.router.storage.agents import Everybody
 from services.runtime.service import Service, ServiceContext
+from services.runtime.waiting import Rest
 from services.runtime.work import Handler
 
 WANTS: frozenset[type[Message]] = frozenset(
@@ -41,7 +42,7 @@ def service(bell: Bell) -> Service:
         topics=("contacts", desk.Command.topic, AgentProfileSet.topic, "followups", "notifications"),
         wants=WANTS,
         handler_of=partial(_handler, bell=bell),
-        rest=0.5,
+        rest=Rest(turns=0.5),
         loops=(matcher, sweep_loop, snapshots_loop),
     )
 

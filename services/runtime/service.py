@@ -19,6 +19,7 @@ from services.runtime import configuration, heap, journey, logs
 from services.runtime.context import LoopFactory, ServiceContext
 from services.runtime.errors import FAILED, WRONG_SETTINGS, CaseloopError, StartError
 from services.runtime.settings import Settings
+from services.runtime.waiting import NO_REST, Rest
 from services.runtime.work import Handler
 
 __all__ = ["LoopFactory", "Service", "ServiceContext", "run"]
@@ -40,9 +41,7 @@ class Service:
     """Types of which less is read than they hold, and what is read instead: a class with the same type and topic."""
     guarded: bool = True
     """Whether the inbox keeps repeats away from the handler; not needed where every write tells a repeat by itself."""
-    rest: float = 0.0
-    """How many times as long as a turn took it reads nothing after it: the more, the longer others can wait for what
-    it does, and the less is spent on small batches while the machine is busy."""
+    rest: Rest = NO_REST
     settings: type[Settings] = Settings
     """:class:`Settings`, or a class of the service's own that inherits from it."""
     loops: tuple[LoopFactory, ...] = ()

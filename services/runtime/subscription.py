@@ -26,6 +26,7 @@ from services.runtime.logs import Log
 from services.runtime.offsets import FencedError
 from services.runtime.records import Partition, Slice
 from services.runtime.settings import Settings
+from services.runtime.waiting import NO_REST, Rest
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
@@ -54,7 +55,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         consumer: Consumer,
         log: Log,
         *,
-        rest: float = 0.0,
+        rest: Rest = NO_REST,
     ) -> None:
         """Prepare; nothing is connected before :meth:`run`. ``rest``: see :mod:`services.runtime.waiting`."""
         self._settings = settings

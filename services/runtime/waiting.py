@@ -12,23 +12,37 @@ wait for long: what arrives ends it.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 Fetched = Mapping[TopicPartition, Sequence[ConsumerRecord]]
-REST_SECONDS_MAX = 0.1
-"""A turn and its rest last so long at most: a turn that was longer had much to do, and more makes it no cheaper."""
 LEAD_SECONDS = 0.005
 """So long before the end of a rest it is fetched."""
 
 
-def rest_seconds(took: float, rest: float) -> float:
-    """Return for how long nothing is read after a turn of so many seconds, ``rest`` times as long if there is time."""
-    return max(0.0, min(took * rest, REST_SECONDS_MAX - took))
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """For how long a service reads nothing after a turn (ADR 0014)."""
+
+    turns: float = 0.0
+    """How many times as long as the turn: the more, the longer others can wait for what it does, and the less is spent
+    on small batches while the machine is busy."""
+    seconds_max: float = 0.1
+    """A turn and its rest last so long at most: a turn that was longer had much to do, and more makes it no cheaper."""
+
+    def seconds(self, took: float) -> float:
+        """Return the rest after a turn of so many seconds."""
+        return max(0.0, min(took * self.turns, self.seconds_max - took))
 
 
-def install(consumer: AIOKafkaConsumer, rest: float) -> None:
+NO_REST = Rest()
+UNHURRIED = Rest(20.0, 0.5)
+"""Of a service for which nobody waits: its work is as good half a second later."""
+
+
+def install(consumer: AIOKafkaConsumer, rest: Rest) -> None:
     """Let this consumer fetch when it has rested, not while a turn lasts; no poll is empty.
 
     It does not rest while more is waiting than it was given: a fetch brings 1 MiB of a partition at most. It is stopped
@@ -45,7 +59,7 @@ def install(consumer: AIOKafkaConsumer, rest: float) -> None:
 
     async def getmany(*partitions: TopicPartition, **options: Any) -> Fetched:  # noqa: ANN401 - handed through
         nonlocal polled, behind, turn_began
-        pause = 0.0 if behind else rest_seconds(clock() - turn_began, rest)
+        pause = 0.0 if behind else rest.seconds(clock() - turn_began)
         lead = min(pause, LEAD_SECONDS)
         await asyncio.sleep(pause - lead)
         fetched: Fetched = {}

@@ -8,18 +8,24 @@ from typing import Any
 import pytest
 
 from services.runtime import waiting
+from services.runtime.waiting import Rest
 from tests.simulation.bus import Fetcher
 from tests.simulation.loop import VirtualLoop, run_virtually
 
 
 @pytest.mark.parametrize(
-    ("took", "rest", "seconds"),
+    ("took", "turns", "seconds"),
     [(0.01, 0.0, 0.0), (0.01, 4.0, 0.04), (0.02, 4.0, 0.08), (0.04, 4.0, 0.06), (0.1, 4.0, 0.0), (3.0, 4.0, 0.0)],
 )
 def test_a_turn_and_its_rest_end_within_a_tenth_of_a_second_unless_the_turn_was_longer(
-    took: float, rest: float, seconds: float
+    took: float, turns: float, seconds: float
 ) -> None:
-    assert waiting.rest_seconds(took, rest) == pytest.approx(seconds)
+    assert Rest(turns).seconds(took) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(("took", "seconds"), [(0.01, 0.2), (0.1, 0.4), (0.45, 0.05), (0.6, 0.0)])
+def test_one_for_which_nobody_waits_rests_for_half_a_second_at_most(took: float, seconds: float) -> None:
+    assert waiting.UNHURRIED.seconds(took) == pytest.approx(seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ async def turned(rest: float, turns: list[float], *, end: int = 7) -> Client:
     client.getmany = client.poll
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
-    waiting.install(client, rest)
+    waiting.install(client, Rest(rest))
     for took in turns:
         assert await client.getmany() == {"place": [Fetched(6)]}
         assert not client.fetches()
