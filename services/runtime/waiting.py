@@ -30,16 +30,15 @@ class Rest:
     """How many times as long as the turn: the more, the longer others can wait for what it does, and the less is spent
     on small batches while the machine is busy."""
     seconds_max: float = 0.1
-    """A turn and its rest last so long at most: a turn that was longer had much to do, and more makes it no cheaper."""
 
     def seconds(self, took: float) -> float:
         """Return the rest after a turn of so many seconds."""
-        return max(0.0, min(took * self.turns, self.seconds_max - took))
+        return min(took * self.turns, self.seconds_max)
 
 
 NO_REST = Rest()
-UNHURRIED = Rest(20.0, 0.5)
-"""Of a service for which nobody waits: its work is as good half a second later."""
+UNHURRIED = Rest(20.0, 0.25)
+"""Of a service for which nobody waits: its work is as good a quarter of a second later."""
 
 
 def install(consumer: AIOKafkaConsumer, rest: Rest) -> None:
