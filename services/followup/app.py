@@ -7,7 +7,7 @@ from contracts.message import Message
 from services.followup.handlers import handler_of
 from services.followup.reading import reads
 from services.runtime.service import Service
-from services.runtime.waiting import UNHURRIED
+from services.runtime.waiting import Rest
 
 JOURNAL: frozenset[type[Message]] = frozenset(
     event
@@ -22,5 +22,5 @@ SERVICE = Service(
     wants=JOURNAL | {ContactStarted, ContactReceived, CallReported},
     reads=reads(JOURNAL),
     handler_of=handler_of,
-    rest=UNHURRIED,
+    rest=Rest(turns=4.0),
 )

@@ -25,6 +25,6 @@ SERVICE = Service(
     wants=WANTS,
     reads=READS,
     handler_of=handler_of,
-    rest=Rest(turns=3.0),
+    rest=Rest(turns=3.0, seconds_max=0.075),
     loops=(forget,),
 )

@@ -42,7 +42,7 @@ def service(bell: Bell) -> Service:
         topics=("contacts", desk.Command.topic, AgentProfileSet.topic, "followups", "notifications"),
         wants=WANTS,
         handler_of=partial(_handler, bell=bell),
-        rest=Rest(turns=0.5),
+        rest=Rest(turns=0.5, seconds_max=0.03),
         loops=(matcher, sweep_loop, snapshots_loop),
     )
 

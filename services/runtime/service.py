@@ -42,6 +42,7 @@ class Service:
     guarded: bool = True
     """Whether the inbox keeps repeats away from the handler; not needed where every write tells a repeat by itself."""
     rest: Rest = NO_REST
+    """For how long it reads nothing after a turn: the longer, the longer others can wait for what it does."""
     settings: type[Settings] = Settings
     """:class:`Settings`, or a class of the service's own that inherits from it."""
     loops: tuple[LoopFactory, ...] = ()

@@ -24,12 +24,13 @@ LEAD_SECONDS = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """For how long a service reads nothing after a turn (ADR 0014)."""
+    """For how long a service reads nothing after a turn (ADR 0014, 0018)."""
 
     turns: float = 0.0
     """How many times as long as the turn: the more, the longer others can wait for what it does, and the less is spent
-    on small batches while the machine is busy."""
+    on small batches."""
     seconds_max: float = 0.1
+    """However long the turn was."""
 
     def seconds(self, took: float) -> float:
         """Return the rest after a turn of so many seconds."""
@@ -37,16 +38,16 @@ class Rest:
 
 
 NO_REST = Rest()
-UNHURRIED = Rest(20.0, 0.25)
-"""Of a service for which nobody waits: its work is as good a quarter of a second later."""
+UNHURRIED = Rest(turns=20.0, seconds_max=0.25)
+"""Of a service whose work is as good a quarter of a second later."""
 
 
 def install(consumer: AIOKafkaConsumer, rest: Rest) -> None:
     """Let this consumer fetch when it has rested, not while a turn lasts; no poll is empty.
 
-    It does not rest while more is waiting than it was given: a fetch brings 1 MiB of a partition at most. It is stopped
-    by cancelling whoever polls. aiokafka has no public way to fetch later: while nobody polls it is not asked what it
-    has to do, which means a look at every partition.
+    It does not rest while more is waiting than it was given. It is stopped by cancelling whoever polls. aiokafka has no
+    public way to fetch later: while nobody polls it is not asked what it has to do, which means a look at every
+    partition.
     """
     poll, fetcher, clock = consumer.getmany, consumer._fetcher, asyncio.get_running_loop().time  # noqa: SLF001 - see above
     actions = fetcher._get_actions_per_node  # noqa: SLF001 - see above
@@ -70,8 +71,23 @@ def install(consumer: AIOKafkaConsumer, rest: Rest) -> None:
                 fetched = await poll(*partitions, **options)
         finally:
             polled, turn_began = False, clock()
-        behind = any(records[-1].offset + 1 < (consumer.highwater(place) or 0) for place, records in fetched.items())
+        behind = _is_behind(fetcher)
         return fetched
 
     fetcher._get_actions_per_node = actions_now  # noqa: SLF001 - see above
     consumer.getmany = getmany
+
+
+def _is_behind(fetcher: Any) -> bool:  # noqa: ANN401 - aiokafka has no type hints
+    """Tell whether more is waiting than was given: fetched and kept back, or left out of a fetch that was full.
+
+    A fetch brings 1 MiB of a partition and 8 MiB of a broker at most, and of several brokers one answers first: what
+    one poll brought does not tell. aiokafka has no public position that need not be waited for.
+    """
+    if fetcher._records:  # noqa: SLF001 - see above
+        return True
+    subscription = fetcher._subscriptions.subscription  # noqa: SLF001 - see above
+    if subscription is None or subscription.assignment is None:
+        return False
+    states = map(subscription.assignment.state_value, subscription.assignment.tps)
+    return any(state.has_valid_position and state.position < (state.highwater or 0) for state in states)

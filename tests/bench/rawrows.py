@@ -1,5 +1,6 @@
 """How fast does this server change the same rows, in tables and with indexes like the product's, and nothing else?"""
 
+import asyncio
 import statistics
 import time
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ BATCHES = (1, 10, 100, 500)
 ROWS_PER_EVENT = 4
 """Inbox, state, outbox, and the outbox's row again when it goes."""
 SECONDS = 0.7
-COMMITS = 200
+COMMITS, COMMITS_RESTED = 200, 40
 
 MAKE = """
 CREATE SCHEMA bench_limit;
@@ -106,12 +107,13 @@ async def rates(dsn: str, tables: Tables, values: Sequence[bytes]) -> Rates:
         await connection.close()
 
 
-async def commit_seconds(dsn: str) -> float:
-    """Return the seconds of a commit of one row, half of them."""
+async def commit_seconds(dsn: str, rest: float = 0.0) -> float:
+    """Return the seconds of a commit of one row, half of them, each after so many seconds of rest."""
     connection = await asyncpg.connect(dsn)
     await connection.execute(DROP + "; CREATE SCHEMA bench_limit; CREATE TABLE bench_limit.one (id integer)")
     took: list[float] = []
-    for number in range(COMMITS):
+    for number in range(COMMITS_RESTED if rest else COMMITS):
+        await asyncio.sleep(rest)
         began = time.perf_counter()
         await connection.execute("INSERT INTO bench_limit.one VALUES ($1)", number)
         took.append(time.perf_counter() - began)

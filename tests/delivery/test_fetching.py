@@ -4,6 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from services.runtime import waiting
+from services.runtime.waiting import Rest
 from services.runtime.work import Outgoing, Work
 from tests.delivery.conftest import Ground, marks_reach
 from tests.support.tiny import a_consumer, consuming, ended, producing, record_of
@@ -45,3 +49,32 @@ async def test_what_arrives_during_a_turn_is_one_turn_more(ground: Ground) -> No
         handler.go_on.set()
         await marks_reach(ground, 2 + MORE)
     assert handler.sizes == [1, 1, MORE]
+
+
+class OnceAwake(Rest):
+    """A rest that lasts longer than any test from the second poll on."""
+
+    __slots__ = ()
+    polls: list[float] = []  # noqa: RUF012 - one test has one
+
+    def seconds(self, took: float) -> float:
+        self.polls.append(took)
+        return 0.0 if len(self.polls) == 1 else 3600.0
+
+
+async def test_a_backlog_is_read_without_a_rest(ground: Ground) -> None:
+    topic = ground.settings.topic_prefix + "channel.chat"
+    async with (
+        producing(ground.settings) as producer,
+        AIOKafkaConsumer(bootstrap_servers=ground.settings.kafka_bootstrap, auto_offset_reset="earliest") as consumer,
+    ):
+        for number in range(3):
+            record = record_of(ended("a", number))
+            await producer.send_and_wait(topic, record.value, record.key, partition=0, headers=list(record.headers))
+        consumer.assign([TopicPartition(topic, 0)])
+        rest = OnceAwake()
+        waiting.install(consumer, rest)
+        async with asyncio.timeout(30.0):
+            polled = [await consumer.getmany(timeout_ms=500, max_records=1) for _ in range(3)]
+    assert [record.offset for poll in polled for records in poll.values() for record in records] == [0, 1, 2]
+    assert len(rest.polls) == 1

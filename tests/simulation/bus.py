@@ -8,6 +8,7 @@ hand; a member that the group has given up may not know it yet.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 from aiokafka import ConsumerRecord, TopicPartition
@@ -154,6 +155,9 @@ class Fetcher:
     _client = None
     _fetcher_timeout = 0.2
     _wait_consume_future = None
+    _records: Mapping[TopicPartition, object] = MappingProxyType({})
+    """What was fetched and not given yet."""
+    _subscriptions = SimpleNamespace(subscription=None)
 
     def _notify(self, _future: None) -> None:
         """Wake nobody."""

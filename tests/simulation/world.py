@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
+from services.runtime.waiting import UNHURRIED
 from tests.simulation.faults import Faults, weather
 from tests.simulation.loop import VirtualLoop
 
-STILL_SECONDS = 0.1
-"""Longer than a busy loop pauses; what idle loops look for, the store knows of (``next_due``)."""
+STILL_SECONDS = 2 * UNHURRIED.seconds_max
+"""Longer than a busy loop pauses, or a service rests; what idle loops look for, the store knows of (``next_due``)."""
 
 
 @dataclass(slots=True)

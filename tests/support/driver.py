@@ -15,7 +15,8 @@ from tests.support.history.model import Sent
 
 SOURCE = "tests/driver"
 BROKEN = "The app shows error code ERR-500 and a white page after login, it is broken since this morning"
-QUIET_SECONDS = 0.2
+QUIET_SECONDS = 0.6
+"""Longer than the longest silence within a case: a service's rest, its turn, the router's."""
 DEPARTMENTS = ("front_desk", "technical_support", "operations", "after_sales_desk", "complaint_desk")
 """Where the standard lets people work."""
 CAPACITY = 1000
