@@ -51,15 +51,15 @@ async def test_what_arrives_during_a_turn_is_one_turn_more(ground: Ground) -> No
     assert handler.sizes == [1, 1, MORE]
 
 
+@dataclass(frozen=True, slots=True)
 class OnceAwake(Rest):
-    """A rest that lasts longer than any test from the second poll on."""
+    """A rest that lasts longer than any test from the second time on."""
 
-    __slots__ = ()
-    polls: list[float] = []  # noqa: RUF012 - one test has one
+    asked: list[float] = field(default_factory=list)
 
     def seconds(self, took: float) -> float:
-        self.polls.append(took)
-        return 0.0 if len(self.polls) == 1 else 3600.0
+        self.asked.append(took)
+        return 0.0 if len(self.asked) == 1 else 3600.0
 
 
 async def test_a_backlog_is_read_without_a_rest(ground: Ground) -> None:
@@ -77,4 +77,4 @@ async def test_a_backlog_is_read_without_a_rest(ground: Ground) -> None:
         async with asyncio.timeout(30.0):
             polled = [await consumer.getmany(timeout_ms=500, max_records=1) for _ in range(3)]
     assert [record.offset for poll in polled for records in poll.values() for record in records] == [0, 1, 2]
-    assert len(rest.polls) == 1
+    assert len(rest.asked) == 1

@@ -158,6 +158,7 @@ class Fetcher:
     _records: Mapping[TopicPartition, object] = MappingProxyType({})
     """What was fetched and not given yet."""
     _subscriptions = SimpleNamespace(subscription=None)
+    """Where reading stands is not told here: a member rests whatever waits."""
 
     def _notify(self, _future: None) -> None:
         """Wake nobody."""

@@ -117,7 +117,11 @@ def test_it_does_not_rest_while_more_is_waiting_than_it_was_given(states: dict[s
 
 @pytest.mark.parametrize(
     "states",
-    [{"place": State()}, {"new": State(has_valid_position=False)}, {"silent": State(position=0, highwater=None)}],
+    [
+        {"place": State()},
+        {"new": State(position=3, has_valid_position=False)},
+        {"silent": State(position=0, highwater=None)},
+    ],
 )
 def test_it_rests_where_nothing_is_known_to_wait(states: dict[str, State]) -> None:
     assert virtually(3.0, [0.01, 0.02, 0.5], Assignment(states)).polls[::2] == [(0.0, True), (0.04, True), (0.12, True)]
