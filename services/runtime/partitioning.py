@@ -9,7 +9,7 @@ NOWHERE = -1
 """The partition of whatever goes to a topic that the brokers do not know."""
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4096)
 def partition_of(key: bytes, partitions: int) -> int:
     """Return the partition that Kafka's default partitioner gives this key; ``NOWHERE`` when there is none."""
     return (_murmur2(key) & 0x7FFFFFFF) % partitions if partitions else NOWHERE

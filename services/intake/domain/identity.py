@@ -26,7 +26,7 @@ def identifiers_of(parties: Iterable[Party], policy: Identity) -> tuple[Identifi
     return tuple(sorted(known, key=lambda identifier: _strength(identifier, policy)))
 
 
-@lru_cache(maxsize=8_192)
+@lru_cache(maxsize=4096)
 def normal_value(kind: str, value: str, region: str) -> str:
     """Return the one spelling: phones in E.164, e-mail addresses in small letters, order numbers in capitals."""
     clean = storable(value).strip()

@@ -12,7 +12,7 @@ _COSTLY = frozenset({PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST})
 _NOWHERE = "Etc/Unknown"
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)
 def refusal(number: str, countries: tuple[str, ...]) -> str | None:
     """Return why neither SMS nor call goes there, or ``None``; what nobody would pay for is refused (toll fraud)."""
     if not _E164.fullmatch(number):
@@ -28,7 +28,7 @@ def refusal(number: str, countries: tuple[str, ...]) -> str | None:
     return None if any(each in countries for each in regions) else "country_not_allowed"
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)
 def time_zones(number: str) -> tuple[str, ...]:
     """Return the zones in which this number may be; several for a large country's mobile number, none if unknown."""
     try:

@@ -37,7 +37,7 @@ LIVE: frozenset[CaseState] = OPEN | {"solved"}
 """Not over yet."""
 ENDED: frozenset[CaseState] = frozenset({"closed", "spam"})
 """Over; may be reopened."""
-number_of = lru_cache(maxsize=16_384)(case_number)
+number_of = lru_cache(maxsize=4096)(case_number)
 """The case's number; every event and snapshot carries it, and it is computed once while it is remembered."""
 ALL: frozenset[CaseState] = LIVE | ENDED
 """Every state but ``merged``: that case goes on elsewhere."""

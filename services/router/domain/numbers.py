@@ -5,7 +5,7 @@ from functools import lru_cache
 import phonenumbers
 
 
-@lru_cache(maxsize=8_192)
+@lru_cache(maxsize=4096)
 def dialable(written: str, region: str) -> str | None:
     """Return the number in E.164, or ``None`` for what is no valid number; ``region`` is that of one without ``+``.
 

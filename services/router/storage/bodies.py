@@ -14,11 +14,12 @@ from pydantic import ValidationError
 
 from contracts.topics import RECORD_BYTES_MAX
 from contracts.values import Value
-from services.router.domain.case import Case
+from services.router.domain.case import ENDED, Case
 from services.router.domain.unchecked import share_names
 from services.runtime.errors import CaseloopError, MessageTooLargeError
 
-CASES_MAX = 4096
+LIVE_MAX, ENDED_MAX = 3072, 512
+"""Cases that are kept, at 8 to 10 kB each; one that has ended is seldom loaded once its last messages are sent."""
 BYTES_MAX = 8192
 """A longer body is not kept: it costs more memory than its reading costs time."""
 BODY_BYTES_MAX = RECORD_BYTES_MAX - 4096
@@ -65,7 +66,8 @@ class _Kept(NamedTuple):
     """How many bytes of the body tell the lasting fields, and the comma; none before the case was written here."""
 
 
-_known: OrderedDict[UUID, _Kept] = OrderedDict()
+_live: OrderedDict[UUID, _Kept] = OrderedDict()
+_ended: OrderedDict[UUID, _Kept] = OrderedDict()
 """The last body of each case that was seen here, the longest unseen first (a dict is slow to give up its first)."""
 
 
@@ -82,7 +84,7 @@ def write(case: Case) -> bytes:
 
 
 def _lasting(case: Case, fields: Mapping[str, object]) -> bytes:
-    known = _known.get(case.case_id)
+    known = _known(case.case_id)
     if known is not None and known.lasting:
         before = vars(known.case)
         if all(fields[name] is before[name] for name in LASTING):
@@ -102,7 +104,7 @@ def _members(value: Value) -> dict[str, object]:
 
 def read(case_id: UUID, body: bytes) -> Case:
     """Return the case in these bytes; the same bytes give the same case; ``UnreadableCaseError`` for others."""
-    known = _known.get(case_id)
+    known = _known(case_id)
     if known is not None and known.body == body:
         return known.case
     try:
@@ -114,10 +116,16 @@ def read(case_id: UUID, body: bytes) -> Case:
     return case
 
 
+def _known(case_id: UUID) -> _Kept | None:
+    return _live.get(case_id) or _ended.get(case_id)
+
+
 def _keep(case_id: UUID, kept: _Kept) -> None:
-    _known.pop(case_id, None)
+    _live.pop(case_id, None)
+    _ended.pop(case_id, None)
     if len(kept.body) > BYTES_MAX:
         return
-    if len(_known) >= CASES_MAX:
-        _known.popitem(last=False)
-    _known[case_id] = kept
+    cases, most = (_ended, ENDED_MAX) if kept.case.state in ENDED else (_live, LIVE_MAX)
+    if len(cases) >= most:
+        cases.popitem(last=False)
+    cases[case_id] = kept

@@ -14,6 +14,9 @@ from services.router.domain.matching import Waiting
 from services.router.storage.bodies import UnreadableCaseError
 from services.runtime.database import Connection
 
+TRACE = b',"traceparent":'
+"""What stands before the last member of a row's ``needs``, the only one that differs from case to case."""
+
 PREPARE = """
 -- queues.prepare: the queues that can be matched
 INSERT INTO matchers (department) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING
@@ -192,7 +195,7 @@ async def idle(connection: Connection, now: datetime, policy: RoutingPolicy, lim
 def _queued(row: Record) -> Queued:
     case_id, version, department, channel, units, aged_from, queued_at, needs, priority, _ = row
     try:
-        asks, traceparent = _asks(needs)
+        asks, traceparent = _asks_of(needs)
     except (ValueError, TypeError, LookupError):
         raise UnreadableCaseError(case_id) from None
     return Queued(
@@ -201,11 +204,19 @@ def _queued(row: Record) -> Queued:
     )
 
 
-@lru_cache(maxsize=16_384)
-def _asks(needs: bytes) -> tuple[tuple[Any, ...], str | None]:
-    """Read once what a case asks of an agent, however many rounds look at it: the last fields of ``Waiting``."""
-    read = orjson.loads(needs)
-    asks = (
+def _asks_of(needs: bytes) -> tuple[tuple[Any, ...], str | None]:
+    """Return what a case asks of an agent, the last fields of ``Waiting``, and its trace, which no other case has."""
+    asks, mark, trace = needs.rpartition(TRACE)
+    if not mark:
+        raise ValueError
+    return _asks(asks), orjson.loads(trace[:-1])
+
+
+@lru_cache(maxsize=4096)
+def _asks(needs: bytes) -> tuple[Any, ...]:
+    """Read once what many cases ask, and each of them in many rounds; the closing brace stands behind the trace."""
+    read = orjson.loads(needs + b"}")
+    return (
         read["language"],
         tuple((name, level) for name, level in read["skills"]),
         read["preferred"],
@@ -213,4 +224,3 @@ def _asks(needs: bytes) -> tuple[tuple[Any, ...], str | None]:
         read["supervisor"],
         read["safety"],
     )
-    return asks, read["traceparent"]

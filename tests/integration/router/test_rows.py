@@ -1,5 +1,9 @@
 """Does a case's row say what the case is, however little of it was written?"""
 
+from collections import OrderedDict
+
+import pytest
+
 from contracts import desk
 from contracts.message import derived_id
 from services.router.domain.case import evolve
@@ -36,6 +40,20 @@ def test_a_body_holds_the_whole_case() -> None:
         body = bodies.write(each)
         assert type(each).model_validate_json(body) == each
         assert bodies.read(each.case_id, body) is each
+
+
+def test_cases_that_have_ended_do_not_take_the_memory_of_those_that_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    for most, cases in (("LIVE_MAX", "_live"), ("ENDED_MAX", "_ended")):
+        monkeypatch.setattr(bodies, most, 1)
+        monkeypatch.setattr(bodies, cases, OrderedDict())
+    live, first, last = a_case(), *(evolve(a_case(name), state="closed") for name in ("ended first", "ended last"))
+    lived, *ended = [bodies.write(case) for case in (live, first, last)]
+    assert bodies.read(live.case_id, lived) is live
+    assert bodies.read(last.case_id, ended[1]) is last
+    assert bodies.read(first.case_id, ended[0]) is not first
+    reopened = evolve(first, state="queued")
+    assert bodies.read(reopened.case_id, bodies.write(reopened)) is reopened
+    assert bodies.read(live.case_id, lived) is not live
 
 
 async def test_a_case_that_comes_back_to_a_queue_is_ranked_as_it_is_now(router: Router) -> None:
