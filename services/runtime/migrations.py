@@ -34,6 +34,28 @@ USE_SCHEMA = "SELECT set_config('search_path', quote_ident($1), false)"
 LOCK_WAIT = "SET LOCAL lock_timeout = '5s'"
 """A migration that cannot have its lock gives up instead of standing in front of everybody else."""
 
+SMALL_SAMPLES = """
+-- migrations.small_samples: ANALYZE reads 300 rows for each of the parts into which it divides the finest column, and a
+-- young table is analysed every ten seconds. Our statements find rows by their keys: 10 parts instead of 100 tell the
+-- planner as much as it needs, at a fifth of the price. Who has set another number keeps it.
+DO $$
+DECLARE
+    small record;
+BEGIN
+    FOR small IN
+        SELECT attrelid::regclass AS place,
+            string_agg(format('ALTER COLUMN %I SET STATISTICS 10', attname), ', ') AS parts
+        FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+        WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
+            AND attnum > 0 AND NOT attisdropped AND coalesce(attstattarget, -1) = -1
+        GROUP BY attrelid
+    LOOP
+        EXECUTE format('ALTER TABLE %s %s', small.place, small.parts);
+    END LOOP;
+END
+$$
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Migration:
@@ -68,6 +90,9 @@ async def migrate(connection: "Connection", service: str) -> list[str]:
                 await connection.execute(LOCK_WAIT)
                 await connection.execute(migration.sql)
                 await connection.execute(RECORD_APPLIED, migration.name, migration.checksum)
+        async with connection.transaction():
+            await connection.execute(LOCK_WAIT)
+            await connection.execute(SMALL_SAMPLES)
     finally:
         await connection.execute(UNLOCK, service)
     return [migration.name for migration in missing]

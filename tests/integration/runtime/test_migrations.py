@@ -43,6 +43,25 @@ async def test_rivals_apply_each_file_once(postgres_dsn: str, schema: str) -> No
     assert await missing(postgres_dsn, schema) == []
 
 
+async def test_analyze_takes_small_samples_of_every_table_but_where_somebody_wants_others(
+    postgres_dsn: str, schema: str
+) -> None:
+    await migrated(postgres_dsn, schema)
+    connection = await asyncpg.connect(postgres_dsn, server_settings={"search_path": schema})
+    targets = """
+        SELECT attrelid::regclass::text || '.' || attname AS place, attstattarget::int AS target
+        FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+        WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND attnum > 0
+    """
+    found = {row["place"]: row["target"] for row in await connection.fetch(targets)}
+    assert set(found.values()) == {10}
+    await connection.execute("ALTER TABLE outbox ALTER COLUMN bucket SET STATISTICS 500")
+    await connection.execute("ALTER TABLE outbox ALTER COLUMN frames SET STATISTICS -1")
+    await migrated(postgres_dsn, schema)
+    assert {row["place"]: row["target"] for row in await connection.fetch(targets)} == found | {"outbox.bucket": 500}
+    await connection.close()
+
+
 async def test_a_file_that_was_edited_after_it_was_applied_is_refused(
     postgres_dsn: str,
     schema: str,
