@@ -21,8 +21,8 @@ from services.notify.storage.leases import Lease
 from services.runtime.context import ServiceContext
 from services.runtime.lifecycle import first_failure, wait
 
-BUSY_SECONDS = 0.005
-IDLE_SECONDS = 0.25
+LOOK_SECONDS = 0.25
+"""How often it is looked for what another replica has queued, or what was deferred and is due; one's own rings."""
 AHEAD = 2
 """Leased deliveries per call at a time: enough that no caller waits for the database."""
 AHEAD_SHARE = 0.25
@@ -74,16 +74,11 @@ class Dispatcher:
             raise first_failure(failures) from None
 
     async def _lease(self) -> None:
-        pause = BUSY_SECONDS
         while not self.context.stopping.is_set():
             self.queued.clear()
-            taken = await self._take(self._in_hand_max - self.in_hand)
-            if taken:
-                pause = BUSY_SECONDS
-                continue
-            pause = min(pause * 2, IDLE_SECONDS)
-            if await wait(self.queued, pause):
-                pause = BUSY_SECONDS
+            room = self._in_hand_max - self.in_hand
+            if room <= 0 or await self._take(room) < room:
+                await wait(self.queued, LOOK_SECONDS)
 
     @property
     def _in_hand_max(self) -> int:
@@ -95,8 +90,6 @@ class Dispatcher:
 
     async def _take(self, limit: int) -> int:
         now = self.context.clock.now()
-        if limit <= 0:
-            return 0
         paused = self.not_before is not None and now < self.not_before
         until = now + timedelta(seconds=self.settings.sms_lease_seconds)
         taken = await leases.take(self.context.pool, now, until, limit, without_sms=paused)
