@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from faststream.kafka import KafkaBroker
 
 from tests.bench.customers import customers_of
 from tests.bench.peers import plain
@@ -29,16 +30,22 @@ def test_every_peer_says_how_it_runs_and_what_it_lacks() -> None:
     assert len({peer.NAME for peer in PEERS}) == len(PEERS)
     for peer in PEERS:
         assert peer.SETTINGS
+        assert peer.DEFAULTS
         assert peer.missing() in {"", INSTALL}
 
 
+def test_the_library_does_by_default_what_is_said_of_its_defaults() -> None:
+    assert f"({KafkaBroker().subscriber('any').ack_policy}:" in plain.DEFAULTS
+
+
+@pytest.mark.parametrize("defaults", [False, True], ids=["best", "defaults"])
 async def test_a_peer_is_refused_that_closes_twice_or_lacks_a_step(
-    kafka_bootstrap: str, postgres_dsn: str, tmp_path: Path
+    kafka_bootstrap: str, postgres_dsn: str, tmp_path: Path, *, defaults: bool
 ) -> None:
     ground = Ground(kafka_bootstrap, postgres_dsn, tmp_path)
     async with (
         a_stand(ground, plain.NAME, plain.TOPICS) as stand,
-        plain.running(stand),
+        plain.running(stand, defaults=defaults),
         customers_of(stand.kafka, stand.prefix) as customers,
     ):
         journeys = await one_by_one(customers, 2)

@@ -61,6 +61,7 @@ def test_percentiles_stand_together_whichever_way_they_were_measured() -> None:
         W7_closed_p99_ms={"first": 4000.0, "last": 4100.0, "ratio": 1.025},
         W4p_plain_half_p50_ms={"product": 30.0},
         W4p_product_to_plain_half_p50_ms={"product": 20.0, "ratio": 0.5},
+        W4p_plain_defaults_half_p50_ms={"product": 40.0},
     )
 
     assert [(row.title, row.parts) for row in latencies(run)] == [
@@ -77,17 +78,19 @@ def test_services_come_first_in_the_cost_of_a_case_and_the_sum_is_no_part_of_it(
     assert row.note == "3.5 ms"
 
 
-def test_the_product_stands_above_its_peers_each_with_its_runs() -> None:
+def test_the_product_stands_above_its_peers_and_their_defaults_each_with_its_runs() -> None:
     run = a_run(
         W4p_product_to_plain_cases_per_second={"product": 200.0, "minimum": 190.0, "maximum": 230.0},
         W4p_plain_cases_per_second={"product": 100.0},
         W4p_restate_cases_per_second={"product": 300.0},
+        W4p_plain_defaults_cases_per_second={"product": 250.0},
         W4p_plain_alone_closed_ms={"product": 13.0},
     )
 
     assert [(row.title, row.parts) for row in beside(run)] == [
         ("caseloop", {"value": 200.0, "least": 190.0, "most": 230.0}),
         ("restate", {"value": 300.0, "least": 300.0, "most": 300.0}),
+        ("plain, defaults", {"value": 250.0, "least": 250.0, "most": 250.0}),
         ("plain", {"value": 100.0, "least": 100.0, "most": 100.0}),
     ]
 

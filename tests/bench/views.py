@@ -12,8 +12,10 @@ SPREAD = re.compile(r"(?P<stem>W\w+?)_(?P<part>p50|p99|max)_ms")
 PEER = re.compile(r"W4p_(?P<peer>(?!product_)\w+)_cases_per_second")
 PRODUCT = ("W4p_product_cases_per_second", "W4p_product_to_plain_cases_per_second")
 """The product among them, the first that was measured."""
-COMPARED = "_product_to_"
-"""In the name of a figure that sets another of the same run beside a peer's."""
+DEFAULTS = "_defaults"
+"""At the end of the name of a peer that runs as its makers left it."""
+ASIDE = ("_product_to_", f"{DEFAULTS}_")
+"""In the name of a figure that sets another of the same run beside a peer's, or that is about a peer's defaults."""
 SERVICES = ("intake", "router", "followup", "notify", "desk")
 WAITS: Mapping[str, str] = {
     "W1_lateness": "100,000 timers due at once",
@@ -55,7 +57,7 @@ def latencies(result: Mapping[str, Any]) -> list[Row]:
     found: dict[str, dict[str, float]] = {}
     for name, figure in result["figures"].items():
         spread = SPREAD.fullmatch(name)
-        if COMPARED in name:
+        if any(words in name for words in ASIDE):
             continue
         if spread is not None and figure.get("product", 0) > 0:
             found.setdefault(spread["stem"], {})[spread["part"]] = figure["product"]
@@ -90,7 +92,7 @@ def beside(result: Mapping[str, Any]) -> list[Row]:
     if ours is None or not peers:
         return []
     named = [("caseloop", ours), *sorted(peers.items(), key=lambda each: -each[1]["product"])]
-    return [Row(PEER.sub(r"\g<peer>", name), _extent(figure), f"{figure['product']:,g}") for name, figure in named]
+    return [Row(_whose(name), _extent(figure), f"{figure['product']:,g}") for name, figure in named]
 
 
 VIEWS: Mapping[str, View] = {
@@ -101,6 +103,10 @@ VIEWS: Mapping[str, View] = {
     "w4p_peers": beside,
 }
 """By the name of the picture's file."""
+
+
+def _whose(name: str) -> str:
+    return PEER.sub(r"\g<peer>", name).replace(DEFAULTS, ", defaults")
 
 
 def _extent(figure: Mapping[str, float]) -> dict[str, float]:

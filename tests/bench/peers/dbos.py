@@ -18,10 +18,11 @@ SETTINGS = (
     "likes are slower here), workflows started with the id of their record instead of through a queue, the record sent "
     "within the last step; counted are the steps in dbos.operation_outputs"
 )
+DEFAULTS = "one process, as many threads as there are cases under way"
 CASES = 300
 TOPICS: Sequence[str] = ()
 PROGRAM = "tests.bench.peers.programs.dbos_cases"
-EXECUTORS = ("dbos-1", "dbos-2")
+EXECUTORS, THREADS = ("dbos-1", "dbos-2"), "8"
 
 
 def missing() -> str:
@@ -30,11 +31,13 @@ def missing() -> str:
 
 
 @asynccontextmanager
-async def running(stand: Stand) -> AsyncIterator[None]:
+async def running(stand: Stand, *, defaults: bool = False) -> AsyncIterator[None]:
     """Run its processes, which make its tables themselves."""
+    command = (str(PYTHON.absolute()), "-m", PROGRAM)
     with ExitStack() as stack:
-        for executor in EXECUTORS:
-            stack.enter_context(program(stand, executor, str(PYTHON.absolute()), "-m", PROGRAM, executor))
+        for executor in EXECUTORS[:1] if defaults else EXECUTORS:
+            words = (executor,) if defaults else (executor, THREADS)
+            stack.enter_context(program(stand, executor, *command, *words))
         yield
 
 

@@ -23,17 +23,22 @@ SETTINGS = (
     "service on Hypercorn as its production page says, 2 workers, uvloop, streams in both directions, a subscription "
     "with Kafka, the record sent within the last ctx.run; counted are the results of ctx.run in its journals"
 )
+DEFAULTS = (
+    "24 partitions, Hypercorn as it starts: 1 worker, asyncio, at most 100 streams at a time and 1,000 requests in all "
+    "on a connection; its log is synced all the same"
+)
 CASES = 2000
 TOPICS: Sequence[str] = ()
 PROGRAM = "tests.bench.peers.programs.restate_cases"
 START_SECONDS = 60.0
 NODE_MODULES = HOME / "node" / "node_modules" / "@restatedev"
+PARTITIONS = "default-num-partitions = 2"
 SERVER = """
+{partitions}
 node-name = "bench"
 listen-mode = "tcp"
 bind-address = "127.0.0.1:{node}"
 advertised-address = "http://127.0.0.1:{node}"
-default-num-partitions = 2
 log-filter = "warn"
 disable-telemetry = true
 [admin]
@@ -44,8 +49,8 @@ bind-address = "127.0.0.1:{ingress}"
 name = "kafka"
 brokers = ["PLAINTEXT://{kafka}"]
 """
-SERVICE = """
-bind = "127.0.0.1:{service}"
+BIND = 'bind = "127.0.0.1:{service}"'
+PRODUCTION = """
 h2_max_concurrent_streams = 2147483647
 keep_alive_max_requests = 2147483647
 keep_alive_timeout = 2147483647
@@ -68,12 +73,12 @@ def _server() -> Path | None:
 
 
 @asynccontextmanager
-async def running(stand: Stand) -> AsyncIterator[None]:
+async def running(stand: Stand, *, defaults: bool = False) -> AsyncIterator[None]:
     """Run the server and the service, and tell the one of the other and of the topic."""
     ports = {name: free_port() for name in ("node", "admin", "ingress", "service")}
     server, service = stand.folder / "server.toml", stand.folder / "service.toml"
-    server.write_text(SERVER.format(kafka=stand.kafka, **ports))
-    service.write_text(SERVICE.format(**ports))
+    server.write_text(SERVER.format(kafka=stand.kafka, partitions="" if defaults else PARTITIONS, **ports))
+    service.write_text(BIND.format(**ports) + ("" if defaults else PRODUCTION))
     admin = f"http://127.0.0.1:{ports['admin']}"
     (stand.folder / ADMIN).write_text(admin)
     with (

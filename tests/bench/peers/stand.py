@@ -57,7 +57,9 @@ class Peer(Protocol):
     NAME: str
     """Its name in figures."""
     SETTINGS: str
-    """How it runs, and how its steps are counted."""
+    """How it runs at its best, and how its steps are counted."""
+    DEFAULTS: str
+    """What is otherwise when it runs as its makers left it, and what a crash does then that it does not at its best."""
     CASES: int
     """Of a run at saturation: some seconds of work."""
     TOPICS: Sequence[str]
@@ -66,8 +68,8 @@ class Peer(Protocol):
     def missing(self) -> str:
         """Return what has to be installed first, or nothing."""
 
-    def running(self, stand: Stand) -> AbstractAsyncContextManager[None]:
-        """Run it here."""
+    def running(self, stand: Stand, *, defaults: bool = False) -> AbstractAsyncContextManager[None]:
+        """Run it here, at its best or as its makers left it."""
 
     async def stored(self, stand: Stand) -> Stored:
         """Count what it has kept."""

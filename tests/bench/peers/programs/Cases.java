@@ -3,6 +3,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.Properties;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KafkaStreams;
@@ -21,7 +22,7 @@ public class Cases {
     private static final String STORE = "cases";
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    /** {@code Cases KAFKA PREFIX FOLDER} runs until it is told to end. */
+    /** {@code Cases KAFKA PREFIX FOLDER [SETTING=VALUE ...]} runs until it is told to end. */
     public static void main(String[] given) {
         var streams = new KafkaStreams(topology(given[1]), settings(given));
         Runtime.getRuntime().addShutdownHook(new Thread(streams::close));
@@ -33,9 +34,11 @@ public class Cases {
         settings.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, given[0]);
         settings.put(StreamsConfig.APPLICATION_ID_CONFIG, given[1] + "streams");
         settings.put(StreamsConfig.STATE_DIR_CONFIG, given[2]);
-        settings.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
-        settings.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, 2);
         settings.put(StreamsConfig.consumerPrefix("auto.offset.reset"), "earliest");
+        for (var chosen : Arrays.asList(given).subList(3, given.length)) {
+            var parts = chosen.split("=", 2);
+            settings.put(parts[0], parts[1]);
+        }
         return settings;
     }
 

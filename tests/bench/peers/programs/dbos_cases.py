@@ -1,8 +1,8 @@
 """Which program takes cases through their steps on DBOS? A consumer that starts a workflow for each record.
 
-``python -m tests.bench.peers.programs.dbos_cases EXECUTOR`` is one process of it. A workflow's id is its record's place
-in the topic, so that a record read twice is one workflow; the offset is stored after the workflow was. The last step
-sends the record and waits for the broker's word on it.
+``python -m tests.bench.peers.programs.dbos_cases EXECUTOR [THREADS]`` is one process of it, with as many threads as it
+likes unless told. A workflow's id is its record's place in the topic, so that a record read twice is one workflow; the
+offset is stored after the workflow was. The last step sends the record and waits for the broker's word on it.
 """
 
 import os
@@ -20,7 +20,6 @@ from tests.bench.peers.event import CLOSED, CONTACTS, STEPS
 Event = Mapping[str, object]
 KAFKA, PREFIX = os.environ["PEER_KAFKA"], os.environ["PEER_PREFIX"]
 POLL_SECONDS = 1.0
-THREADS = 8
 PRODUCER = Producer({"bootstrap.servers": KAFKA, "acks": "all", "linger.ms": 0})
 
 
@@ -79,12 +78,13 @@ def deliver() -> None:
 
 
 if __name__ == "__main__":
+    name, *threads = sys.argv[1:]
     DBOS(
         config={
             "name": "cases",
             "system_database_url": os.environ["PEER_POSTGRES"],
-            "executor_id": sys.argv[1],
-            "max_executor_threads": THREADS,
+            "executor_id": name,
+            "max_executor_threads": int(threads[0]) if threads else None,
             "log_level": "WARNING",
         }
     )

@@ -1,10 +1,11 @@
-"""Which program runs one step of a case by hand? ``python -m tests.bench.peers.programs.plain_step STEP``."""
+"""Which program runs one step by hand? ``python -m tests.bench.peers.programs.plain_step STEP [defaults]``."""
 
 import asyncio
 import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import asyncpg
 import uvloop
@@ -16,6 +17,10 @@ from tests.bench.peers.event import CLOSED, CONTACTS, STEPS
 
 TOPICS: Mapping[str, str] = dict(zip(STEPS, (CONTACTS, "opened", "classified", "assigned", "notified"), strict=True))
 """What a step reads; the last writes ``closed``."""
+DEFAULTS = "defaults"
+BROKER: Mapping[str, Any] = {"acks": "all"}
+SUBSCRIBER: Mapping[str, Any] = {"ack_policy": AckPolicy.ACK}
+"""What is chosen unless FastStream's defaults are wanted."""
 POOL = 10
 SCHEMA = """
 CREATE SCHEMA plain;
@@ -39,16 +44,15 @@ class Event(BaseModel):
     facts: dict[str, str]
 
 
-async def run(step: str, bootstrap: str, postgres: str, prefix: str) -> None:
+async def run(step: str, bootstrap: str, postgres: str, prefix: str, *, defaults: bool) -> None:
     """Serve one step until told to end."""
-    broker = KafkaBroker(bootstrap, acks="all")
+    broker = KafkaBroker(bootstrap, **({} if defaults else BROKER))
+    subscriber = {} if defaults else SUBSCRIBER
     following = STEPS.index(step) + 1
     target = prefix + (TOPICS[STEPS[following]] if following < len(STEPS) else CLOSED)
     async with asyncpg.create_pool(postgres, min_size=POOL, max_size=POOL) as pool:
 
-        @broker.subscriber(
-            prefix + TOPICS[step], group_id=prefix + step, auto_offset_reset="earliest", ack_policy=AckPolicy.ACK
-        )
+        @broker.subscriber(prefix + TOPICS[step], group_id=prefix + step, auto_offset_reset="earliest", **subscriber)
         async def handle(event: Event) -> None:
             done = event.model_copy(update={"state": step, "at": datetime.now(UTC)})
             async with pool.acquire() as connection, connection.transaction():
@@ -60,5 +64,7 @@ async def run(step: str, bootstrap: str, postgres: str, prefix: str) -> None:
 
 
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(sys.argv[1], *(os.environ[f"PEER_{name}"] for name in ("KAFKA", "POSTGRES", "PREFIX"))))
+    given, places = sys.argv[1:], (os.environ[f"PEER_{name}"] for name in ("KAFKA", "POSTGRES", "PREFIX"))
+    at_defaults = DEFAULTS in given
+    with asyncio.Runner(loop_factory=None if at_defaults else uvloop.new_event_loop) as runner:
+        runner.run(run(given[0], *places, defaults=at_defaults))
