@@ -14,12 +14,12 @@ from pydantic import ValidationError
 
 from contracts.topics import RECORD_BYTES_MAX
 from contracts.values import Value
-from services.router.domain.case import ENDED, Case
+from services.router.domain.case import OPEN, Case
 from services.router.domain.unchecked import share_names
 from services.runtime.errors import CaseloopError, MessageTooLargeError
 
-LIVE_MAX, ENDED_MAX = 3072, 512
-"""Cases that are kept, at 8 to 10 kB each; one that has ended is seldom loaded once its last messages are sent."""
+OPEN_MAX, OTHERS_MAX = 2816, 768
+"""Cases that are kept, at 8 to 10 kB each; one that is solved or over is seldom loaded once its messages are sent."""
 BYTES_MAX = 8192
 """A longer body is not kept: it costs more memory than its reading costs time."""
 BODY_BYTES_MAX = RECORD_BYTES_MAX - 4096
@@ -66,9 +66,9 @@ class _Kept(NamedTuple):
     """How many bytes of the body tell the lasting fields, and the comma; none before the case was written here."""
 
 
-_live: OrderedDict[UUID, _Kept] = OrderedDict()
-_ended: OrderedDict[UUID, _Kept] = OrderedDict()
-"""The last body of each case that was seen here, the longest unseen first (a dict is slow to give up its first)."""
+_open: OrderedDict[UUID, _Kept] = OrderedDict()
+_others: OrderedDict[UUID, _Kept] = OrderedDict()
+"""The last body of each case that was seen here, the longest unchanged first (a dict is slow to give up its first)."""
 
 
 def write(case: Case) -> bytes:
@@ -117,15 +117,15 @@ def read(case_id: UUID, body: bytes) -> Case:
 
 
 def _known(case_id: UUID) -> _Kept | None:
-    return _live.get(case_id) or _ended.get(case_id)
+    return _open.get(case_id) or _others.get(case_id)
 
 
 def _keep(case_id: UUID, kept: _Kept) -> None:
-    _live.pop(case_id, None)
-    _ended.pop(case_id, None)
+    _open.pop(case_id, None)
+    _others.pop(case_id, None)
     if len(kept.body) > BYTES_MAX:
         return
-    cases, most = (_ended, ENDED_MAX) if kept.case.state in ENDED else (_live, LIVE_MAX)
+    cases, most = (_open, OPEN_MAX) if kept.case.state in OPEN else (_others, OTHERS_MAX)
     if len(cases) >= most:
         cases.popitem(last=False)
     cases[case_id] = kept

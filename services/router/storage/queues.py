@@ -1,5 +1,6 @@
 """Which cases wait, in which order, and who may match them now?"""
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -14,8 +15,8 @@ from services.router.domain.matching import Waiting
 from services.router.storage.bodies import UnreadableCaseError
 from services.runtime.database import Connection
 
-TRACE = b',"traceparent":'
-"""What stands before the last member of a row's ``needs``, the only one that differs from case to case."""
+AS_WRITTEN = re.compile(rb'(\{.*),"traceparent":(null|"[^"\\]*")\}', re.DOTALL)
+"""``needs`` as ``cases.save`` writes it: what a case asks, as many do, and last its trace, which is nearly its own."""
 
 PREPARE = """
 -- queues.prepare: the queues that can be matched
@@ -205,17 +206,22 @@ def _queued(row: Record) -> Queued:
 
 
 def _asks_of(needs: bytes) -> tuple[tuple[Any, ...], str | None]:
-    """Return what a case asks of an agent, the last fields of ``Waiting``, and its trace, which no other case has."""
-    asks, mark, trace = needs.rpartition(TRACE)
-    if not mark:
-        raise ValueError
-    return _asks(asks), orjson.loads(trace[:-1])
+    """Return what a case asks of an agent, the last fields of ``Waiting``, and its trace."""
+    written = AS_WRITTEN.fullmatch(needs)
+    if written is None:  # another release's, or another hand's
+        return _read(needs), orjson.loads(needs)["traceparent"]
+    asks, trace = written.groups()
+    return _asks(asks), orjson.loads(trace)
 
 
 @lru_cache(maxsize=4096)
 def _asks(needs: bytes) -> tuple[Any, ...]:
-    """Read once what many cases ask, and each of them in many rounds; the closing brace stands behind the trace."""
-    read = orjson.loads(needs + b"}")
+    """Read once what many cases ask, each in many rounds; the closing brace stands behind the trace."""
+    return _read(needs + b"}")
+
+
+def _read(needs: bytes) -> tuple[Any, ...]:
+    read = orjson.loads(needs)
     return (
         read["language"],
         tuple((name, level) for name, level in read["skills"]),

@@ -152,6 +152,7 @@ def _report(watch: _Watch) -> Measured:
     measured.put("W7_closed_p99_ms", **_drift(slowest))
     first, last = watch.looks[1].mib, watch.looks[-1].mib
     measured.put("W7_memory_grown_mib", **{name: round(last[name] - first[name], 1) for name in first})
+    measured.put("W7_memory_ratio", **{name: round(last[name] / first[name], 3) for name in first})
     measured.put("W7_dead_tuples", most=max(watch.dead), last=watch.dead[-1])
     measured.details = {"cpu_ms_per_case": costs, "memory_mib": [dict(look.mib) for look in watch.looks]}
     return measured

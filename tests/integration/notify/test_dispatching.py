@@ -13,6 +13,7 @@ from contracts.message import derived_id
 from contracts.notify import NotificationSent, NotificationUndelivered, NotificationUnknown
 from contracts.router import CaseOpened, MilestoneReached
 from services.notify.domain.outcomes import Step
+from services.notify.handlers import dispatch
 from services.notify.senders.http import open_sender
 from services.notify.settings import NotifySettings
 from services.notify.storage import leases
@@ -64,6 +65,16 @@ async def test_a_milestone_reaches_the_provider_once_and_its_case_hears_so(notif
     assert (sent.milestone, sent.cause.type, sent.provider) == ("refund_issued", reached.type, "sms")
     rows = await notify.context.pool.fetch("SELECT body FROM deliveries")
     assert [row["body"] for row in rows] == [""]
+
+
+async def test_what_is_queued_here_is_sent_without_a_look(notify: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "LOOK_SECONDS", 3600.0)
+    more = 40  # than the dispatcher takes in hand at a time
+    async with notify.dispatching():
+        await notify.hear(*case())
+        await notify.until_states("sent")
+        await notify.hear(*(message for number in range(1, more + 1) for message in case(number)))
+        await notify.until_states(*["sent"] * (more + 1))
 
 
 async def test_the_dispatcher_is_woken_when_it_can_see_the_message_and_not_before(notify: Stand) -> None:

@@ -1,6 +1,7 @@
 """Does the matcher look when it is rung, when nobody rings, and stop when told?"""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -99,6 +100,16 @@ async def test_a_case_that_cannot_be_read_holds_no_other_up(router: Router, colu
     async with running(router, Bell()):
         await assigned(router, "second")
     assert await router.pool.fetch("SELECT FROM cases WHERE queue IS NOT NULL") == []
+
+
+async def test_what_a_case_asks_is_read_however_it_is_written(router: Router) -> None:
+    await router.tell(words(demands=(proposed(),)))
+    asks = json.loads(await router.pool.fetchval("SELECT needs FROM cases"))
+    other = json.dumps({"traceparent": None, **asks, "of_a_newer_release": True}, indent=1).encode()
+    await router.pool.execute("UPDATE cases SET needs = $1", other)
+    await router.tell(a_profile(auto_accept=True), presence("a-1", "available"))
+    async with running(router, Bell()):
+        await assigned(router, "first")
 
 
 async def test_a_case_that_has_no_room_for_one_event_more_holds_no_other_up(

@@ -42,18 +42,21 @@ def test_a_body_holds_the_whole_case() -> None:
         assert bodies.read(each.case_id, body) is each
 
 
-def test_cases_that_have_ended_do_not_take_the_memory_of_those_that_live(monkeypatch: pytest.MonkeyPatch) -> None:
-    for most, cases in (("LIVE_MAX", "_live"), ("ENDED_MAX", "_ended")):
+@pytest.mark.parametrize("state", ["solved", "closed", "merged", "spam"])
+def test_cases_that_are_solved_or_over_do_not_take_the_memory_of_open_ones(
+    monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    for most, cases in (("OPEN_MAX", "_open"), ("OTHERS_MAX", "_others")):
         monkeypatch.setattr(bodies, most, 1)
         monkeypatch.setattr(bodies, cases, OrderedDict())
-    live, first, last = a_case(), *(evolve(a_case(name), state="closed") for name in ("ended first", "ended last"))
-    lived, *ended = [bodies.write(case) for case in (live, first, last)]
-    assert bodies.read(live.case_id, lived) is live
-    assert bodies.read(last.case_id, ended[1]) is last
-    assert bodies.read(first.case_id, ended[0]) is not first
+    open_case, first, last = a_case(), *(evolve(a_case(name), state=state) for name in ("over first", "over last"))
+    body, *over = [bodies.write(case) for case in (open_case, first, last)]
+    assert bodies.read(open_case.case_id, body) is open_case
+    assert bodies.read(last.case_id, over[1]) is last
+    assert bodies.read(first.case_id, over[0]) is not first
     reopened = evolve(first, state="queued")
     assert bodies.read(reopened.case_id, bodies.write(reopened)) is reopened
-    assert bodies.read(live.case_id, lived) is not live
+    assert bodies.read(open_case.case_id, body) is not open_case
 
 
 async def test_a_case_that_comes_back_to_a_queue_is_ranked_as_it_is_now(router: Router) -> None:

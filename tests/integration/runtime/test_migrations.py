@@ -62,6 +62,34 @@ async def test_analyze_takes_small_samples_of_every_table_but_where_somebody_wan
     await connection.close()
 
 
+async def test_small_samples_stop_at_tables_of_others_and_at_those_that_are_locked(
+    postgres_dsn: str, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "LOCK_WAIT", "SET LOCAL lock_timeout = '10ms'")
+    await migrated(postgres_dsn, schema)
+    owner = f"{schema}_owner"
+    stranger, holder = await asyncpg.connect(postgres_dsn), await asyncpg.connect(postgres_dsn)
+    await stranger.execute(f"CREATE TABLE {schema}.kept_aside (note text); CREATE ROLE {owner}")
+    await stranger.execute(f"GRANT ALL ON SCHEMA {schema} TO {owner}")
+    for table in ("migrations", "outbox", "inbox"):
+        await stranger.execute(f"ALTER TABLE {schema}.{table} OWNER TO {owner}")
+    await stranger.execute(f"ALTER TABLE {schema}.outbox ALTER COLUMN frames SET STATISTICS -1")
+    await stranger.execute(f"ALTER TABLE {schema}.inbox ALTER COLUMN received_at SET STATISTICS -1")
+    async with holder.transaction():
+        await holder.execute(f"LOCK TABLE {schema}.outbox IN SHARE UPDATE EXCLUSIVE MODE")  # as VACUUM does
+        await stranger.execute(f"SET ROLE {owner}")
+        assert await migrations.migrate(stranger, schema) == []
+    targets = "SELECT attname FROM pg_attribute WHERE attrelid = any ($1::regclass[]) AND attstattarget = 10"
+    places = [f"{schema}.{table}" for table in ("kept_aside", "outbox", "inbox")]
+    changed = {row["attname"] for row in await stranger.fetch(targets, places)}
+    assert "received_at" in changed
+    assert changed.isdisjoint({"note", "frames"})
+    await stranger.execute("RESET ROLE")
+    await stranger.execute(f"DROP SCHEMA {schema} CASCADE; DROP ROLE {owner}")
+    await stranger.close()
+    await holder.close()
+
+
 async def test_a_file_that_was_edited_after_it_was_applied_is_refused(
     postgres_dsn: str,
     schema: str,

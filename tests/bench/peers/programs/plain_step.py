@@ -19,7 +19,7 @@ TOPICS: Mapping[str, str] = dict(zip(STEPS, (CONTACTS, "opened", "classified", "
 """What a step reads; the last writes ``closed``."""
 DEFAULTS = "defaults"
 BROKER: Mapping[str, Any] = {"acks": "all"}
-SUBSCRIBER: Mapping[str, Any] = {"ack_policy": AckPolicy.ACK}
+SUBSCRIBER: Mapping[str, Any] = {"ack_policy": AckPolicy.NACK_ON_ERROR}
 """What is chosen unless FastStream's defaults are wanted."""
 POOL = 10
 SCHEMA = """
