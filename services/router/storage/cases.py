@@ -236,6 +236,6 @@ def _needs(case: Case, traceparent: str | None) -> bytes:
             "declined": case.declined,
             "supervisor": case.supervisor_needed,
             "safety": case.classification.safety,
-            "traceparent": traceparent,  # stays last: ``queues.AS_WRITTEN`` finds it there
+            "traceparent": traceparent,  # stays last: ``queues.TRACE`` finds it there
         }
     )
