@@ -87,9 +87,8 @@ class Matcher:
             nonlocal found
             if departments - self._known:
                 await queues.prepare(connection, departments)
-            found = await match_queues(
-                connection, now, self._context.policy, departments, self._everybody, self._reach.far, self._reach.limit
-            )
+            far = dict.fromkeys(self._reach.far, self._reach.limit)
+            found = await match_queues(connection, now, self._context.policy, departments, self._everybody, far)
             return found.said
 
         await transact(self._context, work)

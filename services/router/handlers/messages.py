@@ -54,7 +54,7 @@ def handler(policy: Policy, bell: Bell, agents: Everybody | None = None) -> Hand
         said = await batch.settled()
         left: AbstractSet[str] = batch.book.queues
         if agents is not None and left:
-            matched, left = await match_at_once(work.connection, work.now, policy, left, agents)
+            matched, left = await match_at_once(work.connection, work.now, policy, left, agents, batch.book.cases)
             said += matched
         work.after_commit.append(partial(bell.ring, left))
         return said

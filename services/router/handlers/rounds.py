@@ -7,10 +7,11 @@ at the end of a transaction that holds other cases and agents.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from uuid import UUID
 
 from contracts.message import derived_id
@@ -40,6 +41,8 @@ LOOK_FIRST_MAX = 300
 LOOK_MAX = 32_000
 DEEPER = 4
 """After the first look, a queue whose own department has nobody free is looked into so many times less far."""
+NOWHERE: Mapping[str, int] = MappingProxyType({})
+NOTHING: Mapping[UUID, Case] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +71,21 @@ async def match_queues(
     policy: Policy,
     asked: AbstractSet[str],
     agents: Everybody,
-    far: AbstractSet[str] = frozenset(),
-    limit: int = LOOK_FIRST_MAX,
+    far: Mapping[str, int] = NOWHERE,
+    held: Mapping[UUID, Case] = NOTHING,
 ) -> Round:
-    """Match these queues with the agents who are there (A3); ``limit`` is how far is looked into ``far`` ones."""
+    """Match these queues with the agents who are there (A3); ``far``: how many of a queue are looked at at most.
+
+    ``held``: cases as this transaction has stored them; they are locked, and need not be read.
+    """
     mine = await queues.lock(connection, asked) if asked else set()
     missed = frozenset(asked - mine)
     everybody = await agents.look(connection) if mine else []
     free = _free(agents.room.values()) if mine else Counter[str]()
     if not free:
         return Round((), 0, missed, deeper=frozenset(), missed=missed)
-    waiting, longer = await queues.waiting(connection, _looks(mine, free, far, limit), now, policy.routing)
-    matches, found = await _matched(connection, now, policy, [each.waiting for each in waiting], everybody)
+    waiting, longer = await queues.waiting(connection, _looks(mine, free, far), now, policy.routing)
+    matches, found = await _matched(connection, now, policy, [each.waiting for each in waiting], everybody, held)
     traces = {each.waiting.case_id: each.traceparent for each in waiting}
     book, lost = await _given(connection, Book(policy, now, found), matches, traces)
     said = await book.save(connection)
@@ -103,7 +109,12 @@ async def match_queues(
 
 
 async def match_at_once(
-    connection: Connection, now: datetime, policy: Policy, asked: AbstractSet[str], agents: Everybody
+    connection: Connection,
+    now: datetime,
+    policy: Policy,
+    asked: AbstractSet[str],
+    agents: Everybody,
+    held: Mapping[UUID, Case],
 ) -> tuple[Sequence[Outgoing], AbstractSet[str]]:
     """Match these queues in a transaction that has changed them; return what is said, and where more is to be done.
 
@@ -111,7 +122,7 @@ async def match_at_once(
     that cannot be handled is left to a round of its own, which sets it aside.
     """
     try:
-        found = await match_queues(connection, now, policy, asked, agents)
+        found = await match_queues(connection, now, policy, asked, agents, held=held)
     except SPOILT:
         return (), asked
     left = asked if found.full else found.again | found.deeper if found.freed else found.again
@@ -128,14 +139,15 @@ def _free(room: Iterable[Agent]) -> Counter[str]:
     return found
 
 
-def _looks(mine: AbstractSet[str], free: Counter[str], far: AbstractSet[str], limit: int) -> list[Look]:
+def _looks(mine: AbstractSet[str], free: Counter[str], far: Mapping[str, int]) -> list[Look]:
     """Return how far to look into each queue: at first by how much is free, in all and on average."""
     asked = max(1, len(mine & free.keys()))
     first = min(LOOK_FIRST_MAX, LOOK_MIN + LOOK_PER_PLACE * min(free.total(), DECISIONS_MAX) // asked)
     looks = []
     for department in sorted(mine):
-        most = first if department not in far else limit if department in free else -(-limit // DEEPER)
-        looks.append(Look(department, min(LOOK_MAX, most), department in free))
+        own = department in free
+        most = first if department not in far else far[department] if own else -(-far[department] // DEEPER)
+        looks.append(Look(department, min(LOOK_MAX, most), own))
     return looks
 
 
@@ -145,6 +157,7 @@ async def _matched(
     policy: Policy,
     waiting: Sequence[Waiting],
     everybody: Sequence[Agent],
+    held: Mapping[UUID, Case],
 ) -> tuple[Sequence[Match], dict[UUID, Case]]:
     """Choose and lock; what somebody else has locked is left out, and its agents are given a second choice.
 
@@ -152,13 +165,19 @@ async def _matched(
     """
     matches = match(waiting, everybody, now, policy.routing, DECISIONS_MAX)
     chosen = {each.waiting.case_id for each in matches}
-    found = await cases_table.load_free(connection, chosen)
+    found = await _locked(connection, chosen, held)
     locked = chosen - found.keys()
     if locked:
         free = [each for each in waiting if each.case_id not in locked]
         matches = match(free, everybody, now, policy.routing, DECISIONS_MAX)
-        found |= await cases_table.load_free(connection, {each.waiting.case_id for each in matches} - found.keys())
+        found |= await _locked(connection, {each.waiting.case_id for each in matches} - found.keys(), held)
     return matches, found
+
+
+async def _locked(connection: Connection, chosen: AbstractSet[UUID], held: Mapping[UUID, Case]) -> dict[UUID, Case]:
+    """Return those of these cases that are ours to change, from now on if not before."""
+    ours = {case_id: held[case_id] for case_id in chosen & held.keys()}
+    return ours | await cases_table.load_free(connection, chosen - ours.keys())
 
 
 async def _given(

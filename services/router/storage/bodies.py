@@ -89,7 +89,8 @@ def _lasting(case: Case, fields: Mapping[str, object]) -> bytes:
         before = vars(known.case)
         if all(fields[name] is before[name] for name in LASTING):
             return known.body[: known.lasting]
-    share_names(case)  # its values are new here, and will be kept
+    if known is None or known.lasting:  # what was read shared its names then
+        share_names(case)  # its values are new here, and will be kept
     return _json({name: fields[name] for name in LASTING})[:-1] + b","
 
 

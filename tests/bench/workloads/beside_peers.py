@@ -32,6 +32,10 @@ ALONE, ALONE_QUICK = 20, 10
 TICK_SECONDS = 0.002
 LOOK_SECONDS = 0.1
 STORED_SECONDS = 30.0
+ASSIGNED = (
+    "`alone_assigned_ms`: of the product until the case has its handler; a peer tells nothing before its `closed` "
+    "record, so of a peer until that."
+)
 
 Facts = Callable[[], Awaitable[int]]
 
@@ -42,6 +46,8 @@ class Trial:
 
     cases_per_second: float
     facts_per_second: float
+    alone_assigned_ms: float
+    """From the contact to the handler; of a peer, which tells nothing before its ``closed`` record, to that."""
     alone_closed_ms: float
     half_p50_ms: float
     half_p99_ms: float
@@ -52,6 +58,7 @@ class Trial:
         """Return the figures that are set beside another's."""
         yield "cases_per_second", self.cases_per_second
         yield "facts_per_second", self.facts_per_second
+        yield "alone_assigned_ms", self.alone_assigned_ms
         yield "alone_closed_ms", self.alone_closed_ms
         yield "half_p50_ms", self.half_p50_ms
         yield "half_p99_ms", self.half_p99_ms
@@ -76,6 +83,7 @@ async def run(ground: Ground) -> Measured:
                 notes.append(await _at_defaults(measured, ground, peer))
     measured.details["notes"] = [
         "product: 4 partitions a topic instead of 12, as the README says for a machine that stays alone.",
+        ASSIGNED,
         *(f"{peer.NAME}: {peer.SETTINGS}." for peer in installed),
         *notes,
         *(f"{name} was not measured: `{how}` installs it." for name, how in missing.items() if how),
@@ -141,6 +149,7 @@ async def _trial(ground: Ground, customers: Customers, facts: Facts, cases: int,
     return Trial(
         rate,
         found / seconds,
+        1000 * statistics.median((journey.assigned or journey.closed) - journey.sent for journey in alone),
         1000 * statistics.median(journey.closed - journey.sent for journey in alone),
         1000 * percentile(half, 0.5),
         1000 * percentile(half, 0.99),

@@ -73,7 +73,8 @@ class Router:
         async with self.pool.acquire() as connection, connection.transaction():
             await queues.prepare(connection, asked)
         async with self.pool.acquire() as connection, connection.transaction():
-            found = await match_queues(connection, self.now, self.policy, asked, self.everybody, asked, limit)
+            far = dict.fromkeys(asked, limit)
+            found = await match_queues(connection, self.now, self.policy, asked, self.everybody, far)
         self.journal += found.said
         return found
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
+from asyncpg.connection import LoggedQuery
 
 from contracts.channel import Capacity
 from contracts.message import Message
@@ -15,6 +16,7 @@ from services.router.handlers import rounds
 from services.router.handlers.messages import handler
 from services.router.storage import bodies, queues
 from services.router.storage.agents import Everybody, UnreadableAgentError
+from services.router.storage.cases import LOAD_FREE
 from services.runtime.work import Outgoing, Work
 from tests.integration.router.conftest import Router
 from tests.support.driver import DEPARTMENTS
@@ -73,6 +75,21 @@ async def test_a_case_is_opened_and_assigned_at_once(process: Process) -> None:
     assert (await process.router.case(case_id_of("first"))).agent_id == "a-1"
     assert process.bell.take() == set()
     assert await process.router.loads_by_cases() == {"a-1": 1}
+
+
+async def test_only_those_are_read_and_locked_that_it_has_not_in_hand(process: Process) -> None:
+    """Those who waited before and those whom it has just opened are given in one round."""
+    await process.tell(words(demands=(proposed(),)))
+    batch = [a_profile(auto_accept=True), presence("a-1", "available"), words("next", demands=(proposed("second"),))]
+    statements: list[LoggedQuery] = []
+    async with process.router.pool.acquire() as connection, connection.transaction():
+        with connection.query_logger(statements.append):
+            work = Work(
+                connection, [received(each, number) for number, each in enumerate(batch, 9)], process.router.now
+            )
+            said = await handler(process.router.policy, process.bell, process.agents)(work)
+    assert [case_id for case_id, _ in assigned(said)] == [str(case_id_of(name)) for name in ("first", "second")]
+    assert [each.args for each in statements if each.query == LOAD_FREE] == [([case_id_of("first")],)]
 
 
 async def test_who_comes_is_given_what_waits(process: Process) -> None:
