@@ -54,6 +54,7 @@ TARGETS = (
     Target("W4p_product_to_restate_facts_per_second", "W4p facts per second beside Restate", least=4, part="ratio"),
     # To the handler here, to the end of its five steps there: Restate tells nothing before.
     Target("W4p_product_to_restate_alone_assigned_ms", "W4p alone, assigned, beside Restate", most=1, part="ratio"),
+    Target("W4p_product_to_restate_alone_closed_ms", "W4p alone, closed, beside Restate", most=1, part="ratio"),
     Target("W5_events_per_second", "W5 events per second", least=10_000),
     Target("W7_cpu_ms_per_case", "W7 processor time of a case, last beside first quarter", most=1.05, part="ratio"),
     *(

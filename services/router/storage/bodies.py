@@ -85,12 +85,12 @@ def write(case: Case) -> bytes:
 
 def _lasting(case: Case, fields: Mapping[str, object]) -> bytes:
     known = _known(case.case_id)
-    if known is not None and known.lasting:
-        before = vars(known.case)
-        if all(fields[name] is before[name] for name in LASTING):
-            return known.body[: known.lasting]
-    if known is None or known.lasting:  # what was read shared its names then
-        share_names(case)  # its values are new here, and will be kept
+    before = None if known is None else vars(known.case)
+    same = before is not None and all(fields[name] is before[name] for name in LASTING)
+    if known is not None and known.lasting and same:
+        return known.body[: known.lasting]
+    if not same:  # else they shared their names when they were read
+        share_names(case)
     return _json({name: fields[name] for name in LASTING})[:-1] + b","
 
 

@@ -149,7 +149,7 @@ async def _trial(ground: Ground, customers: Customers, facts: Facts, cases: int,
     return Trial(
         rate,
         found / seconds,
-        1000 * statistics.median((journey.assigned or journey.closed) - journey.sent for journey in alone),
+        1000 * statistics.median((journey.assigned if names else journey.closed) - journey.sent for journey in alone),
         1000 * statistics.median(journey.closed - journey.sent for journey in alone),
         1000 * percentile(half, 0.5),
         1000 * percentile(half, 0.99),

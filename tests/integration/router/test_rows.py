@@ -8,6 +8,7 @@ from contracts import desk
 from contracts.message import derived_id
 from services.router.domain.case import evolve
 from services.router.domain.priority import band_limits, rank
+from services.router.domain.unchecked import shared
 from services.router.storage import bodies
 from tests.integration.router.conftest import Router, names
 from tests.unit.router.given import a_case, a_contact, a_profile, case_id_of, command, later, presence, proposed, words
@@ -57,6 +58,18 @@ def test_cases_that_are_solved_or_over_do_not_take_the_memory_of_open_ones(
     reopened = evolve(first, state="queued")
     assert bodies.read(reopened.case_id, bodies.write(reopened)) is reopened
     assert bodies.read(open_case.case_id, body) is not open_case
+
+
+def test_what_is_new_in_a_case_that_was_read_is_kept_as_small_as_what_was_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = bodies.write(a_case())
+    monkeypatch.setattr(bodies, "_open", OrderedDict())
+    case = bodies.read(a_case().case_id, body)
+    assert case.contact.__pydantic_fields_set__ is shared(frozenset(case.contact.__pydantic_fields_set__))
+    attached = evolve(case, contact=a_contact("second"))
+    assert bodies.read(case.case_id, bodies.write(attached)) is attached
+    assert attached.contact.__pydantic_fields_set__ is shared(frozenset(attached.contact.__pydantic_fields_set__))
 
 
 async def test_a_case_that_comes_back_to_a_queue_is_ranked_as_it_is_now(router: Router) -> None:
