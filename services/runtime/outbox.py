@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from zlib import crc32
 
+import asyncpg
+
 from contracts.topics import RECORD_BYTES_MAX
 from services.runtime import envelope
 from services.runtime.database import Connection
@@ -28,6 +30,19 @@ INSERT INTO outbox (bucket, frames)
 SELECT bucket, frames FROM unnest($1::smallint[], $2::bytea[]) WITH ORDINALITY AS said (bucket, frames, place)
 ORDER BY place
 RETURNING id
+"""
+RETIRE_ROWS = 1000
+"""So many rows that have gone are worth a look whether all have."""
+RETIRE = """
+-- outbox.retire: give the space of all rows back, if none is left; not when somebody is just writing one
+DO $$
+BEGIN
+    LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE NOWAIT;
+    IF NOT EXISTS (SELECT FROM outbox) THEN
+        TRUNCATE outbox;
+    END IF;
+END
+$$
 """
 
 
@@ -62,6 +77,19 @@ async def store(connection: Connection, frames: Sequence[Frame]) -> int:
         for row_id, (bucket, portion) in zip(row_ids, portions, strict=True):
             known[row_id] = row_of(bucket, portion)
     return len(packed)
+
+
+async def retire(connection: Connection) -> bool:
+    """Give the space of rows that are gone back at once, when no row is left, and tell whether that could be tried.
+
+    Vacuum gives nothing back as long as any old transaction may still see the rows, be it a forgotten report that has
+    never looked at them, and every look at the oldest row passes over all those that are gone.
+    """
+    try:
+        await connection.execute(RETIRE)
+    except (asyncpg.LockNotAvailableError, asyncpg.InsufficientPrivilegeError):
+        return False
+    return True
 
 
 def framed(source: str, said: Outgoing, now: datetime, tracing: Tracing) -> Frame:

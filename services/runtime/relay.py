@@ -15,14 +15,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from services.runtime import metrics
+from services.runtime import metrics, outbox
 from services.runtime.crashing import crash_point
 from services.runtime.frames import Frame, pack, unpack
 from services.runtime.fresh import Fresh, row_of
 from services.runtime.holding import Holding
 from services.runtime.leases import Leases
 from services.runtime.lifecycle import wait
-from services.runtime.outbox import BUCKETS
 from services.runtime.partitioning import NOWHERE, Place
 from services.runtime.publishing import Published
 from services.runtime.tracing import UNTRACED, Tracing
@@ -105,6 +104,8 @@ class Relay:
     """Buckets that stand still and are not looked at before the next renewal."""
     _alone: bool = False
     """Whether every bucket is mine, so that nobody else fills them and no commit goes unnoticed."""
+    _gone: int = 0
+    """Rows that have gone since the outbox was empty."""
     _pause: float = BUSY_SECONDS
     _ends_at: float = float("inf")
 
@@ -135,6 +136,7 @@ class Relay:
                 return
             self.wake.clear()
             rows = await self.take(connection, published.arrived)
+            await self._retire(connection, len(published.arrived), len(rows))
             lease_left = renewed_at + self.leases.seconds - now()
             published = await self._send(rows, min(LAST_SECONDS, lease_left) if last else lease_left)
             await self._set_aside(connection, published.left)
@@ -153,6 +155,11 @@ class Relay:
             self._pause = IDLE_SECONDS if self._alone else min(self._pause * 2, IDLE_SECONDS)
         if rows < self.rows_max:
             await wait(self.wake, self._pause)
+
+    async def _retire(self, connection: "Connection", gone: int, left: int) -> None:
+        self._gone += gone
+        if not left and self._gone >= outbox.RETIRE_ROWS:
+            self._gone = 0 if await outbox.retire(connection) else outbox.RETIRE_ROWS // 2
 
     def _is_over(self, now: float) -> bool:
         """Tell a relay that is to stop whether it has tried long enough."""
@@ -258,7 +265,7 @@ class Relay:
 
     async def _renew(self, connection: "Connection") -> None:
         mine = await self.leases.renew(connection)
-        self._alone = len(mine) == BUCKETS
+        self._alone = len(mine) == outbox.BUCKETS
         self.fresh.lease(mine)
         await self._look_again(connection, mine)
         waiting = await connection.fetchrow(WAITING, COUNTED_MAX)

@@ -18,14 +18,15 @@ KINDS = (
 
 
 def used(names: Mapping[int, str], own: str = "driver") -> Used:
-    """Return processor seconds so far by process name, children with their parent; ``own`` is this process."""
+    """Return processor seconds so far by process name, ended children with their parent; ``own`` is this process."""
     seconds: defaultdict[str, float] = defaultdict(float)
     for process in psutil.Process().children(recursive=True):
         try:
             times, command = process.cpu_times(), " ".join(process.cmdline())
         except psutil.NoSuchProcess:
             continue
-        seconds[names.get(process.pid) or _kind(command)] += times.user + times.system
+        ended = times.children_user + times.children_system  # of PostgreSQL they were autovacuum, above all
+        seconds[names.get(process.pid) or _kind(command)] += times.user + times.system + ended
     times = psutil.Process().cpu_times()
     seconds[own] = times.user + times.system
     return seconds

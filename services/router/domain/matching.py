@@ -68,6 +68,11 @@ def waiting(case: Case, priority: int, policy: RoutingPolicy) -> Waiting:
     )
 
 
+def place(case: Waiting) -> tuple[int, datetime, int]:
+    """Return where a case stands in its queue: the less, the further in front (C7)."""
+    return -case.priority, case.aged_from, case.case_id.int
+
+
 def match(
     queue: Sequence[Waiting],
     agents: Sequence[Agent],
@@ -81,7 +86,7 @@ def match(
     """
     floor = Floor(agents, now)
     matches: list[Match] = []
-    for case in sorted(queue, key=lambda case: (-case.priority, case.aged_from, case.case_id.int)):
+    for case in sorted(queue, key=place):
         found = _found(case, floor, now, policy)
         if found is not None:
             seat, decision = found

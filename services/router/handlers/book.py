@@ -40,6 +40,8 @@ class Book:
     said: list[Outgoing] = field(default_factory=list)
     queues: set[str] = field(default_factory=set)
     """Queues where a round may find something new."""
+    opened: dict[UUID, Case] = field(default_factory=dict)
+    """Cases that wait and have no row yet: the round that follows in this transaction gives them one."""
     _causes: dict[UUID, Received] = field(default_factory=dict)
     _burdens: list[tuple[Burden, int]] = field(default_factory=list)
     _touched: dict[str, Agent] = field(default_factory=dict)
@@ -100,10 +102,31 @@ class Book:
         if wanted:
             self.agents.update(await agents_table.lock_free(connection, wanted))
 
-    async def save(self, connection: Connection) -> list[Outgoing]:
-        """Store what changed, set and cancel the timers of offers, and return what is to be said."""
+    def traceparent(self, case_id: UUID) -> str | None:
+        """Return the trace of what this case's last change came from."""
+        return self._causes[case_id].traceparent
+
+    def followed(self, loaded: Mapping[UUID, Case]) -> "Book":
+        """Return the book of a round that follows in the same transaction; it stores what was opened here, too."""
+        book = Book(self.policy, self.now, {id_: case for id_, case in loaded.items() if id_ not in self.opened})
+        book.cases |= self.opened
+        book._causes |= {case_id: self._causes[case_id] for case_id in self.opened}
+        return book
+
+    async def save(self, connection: Connection, *, round_follows: bool = False) -> list[Outgoing]:
+        """Store what changed, set and cancel the timers of offers, and return what is to be said.
+
+        Where a round follows, what was opened and waits is left to it (``opened``): most of it does not wait for long.
+        """
         await self.lock_agents(connection)
-        changed = [case for case_id, case in self.cases.items() if case is not self.loaded.get(case_id)]
+        if round_follows:
+            new = self.cases.keys() - self.loaded.keys()
+            self.opened = {case_id: self.cases[case_id] for case_id in new if self.cases[case_id].state == "queued"}
+        changed = [
+            case
+            for case_id, case in self.cases.items()
+            if case is not self.loaded.get(case_id) and case_id not in self.opened
+        ]
         traces = {case_id: cause.traceparent for case_id, cause in self._causes.items()}
         await cases_table.save(connection, changed, self.loaded, self.policy, traces, self.now)
         await agents_table.save(connection, list(self._touched.values()))

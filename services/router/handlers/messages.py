@@ -51,10 +51,10 @@ def handler(policy: Policy, bell: Bell, agents: Everybody | None = None) -> Hand
 
     async def handle(work: Work) -> list[Outgoing]:
         batch = _Batch(work, policy)
-        said = await batch.settled()
+        said = await batch.settled(round_follows=agents is not None)
         left: AbstractSet[str] = batch.book.queues
         if agents is not None and left:
-            matched, left = await match_at_once(work.connection, work.now, policy, left, agents, batch.book.cases)
+            matched, left = await match_at_once(work.connection, batch.book, agents)
             said += matched
         work.after_commit.append(partial(bell.ring, left))
         return said
@@ -73,7 +73,7 @@ class _Batch:
         self._late: set[str] = set()
         """Agents who let an offer run out (A2)."""
 
-    async def settled(self) -> list[Outgoing]:
+    async def settled(self, *, round_follows: bool) -> list[Outgoing]:
         """Load, decide, save; return what is to be said."""
         about_agents = [each for each in self.work.received if isinstance(each.message, AgentMessage)]
         await self._load([str(each.key) for each in about_agents])
@@ -82,7 +82,7 @@ class _Batch:
         await self.book.lock_agents(self.work.connection, {*self._late, *(each.key for each in about_agents)})
         self._step_away()
         await self._change_agents(about_agents)
-        return await self.book.save(self.work.connection)
+        return await self.book.save(self.work.connection, round_follows=round_follows)
 
     async def _load(self, agent_ids: list[str]) -> None:
         connection = self.work.connection

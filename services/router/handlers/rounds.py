@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from uuid import UUID
 
@@ -20,14 +20,14 @@ from contracts.values import Cause
 from services.router.domain.agents import Agent
 from services.router.domain.case import Case
 from services.router.domain.journal import SYSTEM, Occasion
-from services.router.domain.matching import Match, Waiting, match
+from services.router.domain.matching import Match, Waiting, match, place
 from services.router.domain.offering import Pick, give
 from services.router.handlers.aside import SPOILT
 from services.router.handlers.book import Book
 from services.router.storage import cases as cases_table
 from services.router.storage import queues
 from services.router.storage.agents import Everybody
-from services.router.storage.queues import Look
+from services.router.storage.queues import Heads, Look, Queued
 from services.runtime.database import Connection
 from services.runtime.work import TIMER_TYPE_PREFIX, TIMERS_TOPIC, Outgoing, Received, TimerFired
 
@@ -42,7 +42,8 @@ LOOK_MAX = 32_000
 DEEPER = 4
 """After the first look, a queue whose own department has nobody free is looked into so many times less far."""
 NOWHERE: Mapping[str, int] = MappingProxyType({})
-NOTHING: Mapping[UUID, Case] = MappingProxyType({})
+BEHIND = (1, datetime.max.replace(tzinfo=UTC), 0)
+"""A place behind everybody: no priority is below zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +73,27 @@ async def match_queues(
     asked: AbstractSet[str],
     agents: Everybody,
     far: Mapping[str, int] = NOWHERE,
-    held: Mapping[UUID, Case] = NOTHING,
+    before: Book | None = None,
 ) -> Round:
     """Match these queues with the agents who are there (A3); ``far``: how many of a queue are looked at at most.
 
-    ``held``: cases as this transaction has stored them; they are locked, and need not be read.
+    ``before``: what this transaction has done until now; its cases are locked, and those it has opened get their rows
+    here.
     """
+    before = before or Book(policy, now, {})
     mine = await queues.lock(connection, asked) if asked else set()
     missed = frozenset(asked - mine)
     everybody = await agents.look(connection) if mine else []
     free = _free(agents.room.values()) if mine else Counter[str]()
     if not free:
-        return Round((), 0, missed, deeper=frozenset(), missed=missed)
-    waiting, longer = await queues.waiting(connection, _looks(mine, free, far), now, policy.routing)
-    matches, found = await _matched(connection, now, policy, [each.waiting for each in waiting], everybody, held)
+        said = await before.followed({}).save(connection)
+        return Round(said, 0, missed, deeper=frozenset(), missed=missed)
+    heads = await queues.waiting(connection, _looks(mine, free, far), now, policy.routing)
+    waiting, longer = [*heads.first, *_opened(before, mine, heads)], heads.longer
+    matches, found = await _matched(connection, before, [each.waiting for each in waiting], everybody)
     traces = {each.waiting.case_id: each.traceparent for each in waiting}
-    book, lost = await _given(connection, Book(policy, now, found), matches, traces)
+    book = before.followed(found)
+    lost = await _given(connection, book, matches, traces)
     said = await book.save(connection)
     again = missed | {each.waiting.department for each in lost if each.waiting.case_id in found}
     full = len(matches) == DECISIONS_MAX
@@ -109,22 +115,18 @@ async def match_queues(
 
 
 async def match_at_once(
-    connection: Connection,
-    now: datetime,
-    policy: Policy,
-    asked: AbstractSet[str],
-    agents: Everybody,
-    held: Mapping[UUID, Case],
+    connection: Connection, before: Book, agents: Everybody
 ) -> tuple[Sequence[Outgoing], AbstractSet[str]]:
-    """Match these queues in a transaction that has changed them; return what is said, and where more is to be done.
+    """Match the queues that a transaction has changed, in it; return what is said, and where more is to be done.
 
     That is where more waits than one round decides, or somebody has become freer and is still free. A case or an agent
     that cannot be handled is left to a round of its own, which sets it aside.
     """
+    asked = before.queues
     try:
-        found = await match_queues(connection, now, policy, asked, agents, held=held)
+        found = await match_queues(connection, before.now, before.policy, asked, agents, before=before)
     except SPOILT:
-        return (), asked
+        return await before.followed({}).save(connection), asked
     left = asked if found.full else found.again | found.deeper if found.freed else found.again
     agents.freed.clear()
     return found.said, left
@@ -151,18 +153,36 @@ def _looks(mine: AbstractSet[str], free: Counter[str], far: Mapping[str, int]) -
     return looks
 
 
+def _opened(before: Book, mine: AbstractSet[str], heads: Heads) -> list[Queued]:
+    """Return who has just come to these queues and stands where was looked at: who is further behind waits for a look.
+
+    Somebody between, whom nobody has seen, may be fit for an agent whom the head is not fit for.
+    """
+    now, policy = before.now, before.policy.routing
+    found = [
+        queues.opened(case, now, policy, before.traceparent(case_id))
+        for case_id, case in before.opened.items()
+        if case.department in mine
+    ]
+    last: dict[str, tuple[int, datetime, int]] = {}
+    for each in heads.first:
+        department = each.waiting.department
+        if department in heads.longer:
+            last[department] = max(last.get(department, place(each.waiting)), place(each.waiting))
+    return [each for each in found if place(each.waiting) < last.get(each.waiting.department, BEHIND)]
+
+
 async def _matched(
     connection: Connection,
-    now: datetime,
-    policy: Policy,
+    before: Book,
     waiting: Sequence[Waiting],
     everybody: Sequence[Agent],
-    held: Mapping[UUID, Case],
 ) -> tuple[Sequence[Match], dict[UUID, Case]]:
     """Choose and lock; what somebody else has locked is left out, and its agents are given a second choice.
 
     To wait for it would hold up every queue of the round.
     """
+    now, policy, held = before.now, before.policy, before.cases
     matches = match(waiting, everybody, now, policy.routing, DECISIONS_MAX)
     chosen = {each.waiting.case_id for each in matches}
     found = await _locked(connection, chosen, held)
@@ -185,13 +205,13 @@ async def _given(
     book: Book,
     matches: Sequence[Match],
     traces: dict[UUID, str | None],
-) -> tuple[Book, list[Match]]:
-    """Check under the locks that what was chosen is still so, and give the cases to the agents."""
-    now, policy, found = book.now, book.policy, book.loaded
+) -> list[Match]:
+    """Check under the locks that what was chosen is still so, give the cases to the agents, and return what is not."""
+    now, policy = book.now, book.policy
     await book.lock_free_agents(connection, {each.agent_id for each in matches})
     lost: list[Match] = []
     for each in matches:
-        case = found.get(each.waiting.case_id)
+        case = book.cases.get(each.waiting.case_id)
         if case is None or not _still_fits(case, each, book):
             lost.append(each)
             continue
@@ -202,7 +222,7 @@ async def _given(
         if agent is not None:
             occasion = Occasion(cause.cause, cause.message_id, SYSTEM, moment, policy)
             book.keep((give(case, Pick(agent, each.decision), occasion),), cause)
-    return book, lost
+    return lost
 
 
 def _still_fits(case: Case, chosen: Match, book: Book) -> bool:

@@ -10,8 +10,11 @@ import orjson
 from asyncpg import Record
 
 from contracts.policy.routing import RoutingPolicy
+from services.router.domain.case import Case
 from services.router.domain.matching import Waiting
+from services.router.domain.priority import rank, value_at
 from services.router.storage.bodies import UnreadableCaseError
+from services.router.storage.cases import needs
 from services.runtime.database import Connection
 
 TRACE = b',"traceparent":'
@@ -190,6 +193,16 @@ async def idle(connection: Connection, now: datetime, policy: RoutingPolicy, lim
     """Return cases in work that nobody touched for the shortest of the policy's times."""
     since = now - timedelta(seconds=min(policy.idle_seconds.values()))
     return [row["case_id"] for row in await connection.fetch(IDLE, since, limit)]
+
+
+def opened(case: Case, now: datetime, policy: RoutingPolicy, traceparent: str | None) -> Queued:
+    """Return a case without a row as :func:`waiting` would if it had one."""
+    channel, priority = case.contact.channel, value_at(rank(case, policy.priority), now, policy.priority)
+    asks, _ = _asks_of(needs(case, traceparent))
+    units, since = policy.capacity.units[channel], (case.aged_from, case.queued_at)
+    return Queued(
+        Waiting(case.case_id, case.version, case.department, priority, *since, channel, units, *asks), traceparent
+    )
 
 
 def _queued(row: Record) -> Queued:

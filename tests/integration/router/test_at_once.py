@@ -16,7 +16,7 @@ from services.router.handlers import rounds
 from services.router.handlers.messages import handler
 from services.router.storage import bodies, queues
 from services.router.storage.agents import Everybody, UnreadableAgentError
-from services.router.storage.cases import LOAD_FREE
+from services.router.storage.cases import INSERT, LOAD_FREE, UPDATE
 from services.runtime.work import Outgoing, Work
 from tests.integration.router.conftest import Router
 from tests.support.driver import DEPARTMENTS
@@ -77,19 +77,64 @@ async def test_a_case_is_opened_and_assigned_at_once(process: Process) -> None:
     assert await process.router.loads_by_cases() == {"a-1": 1}
 
 
-async def test_only_those_are_read_and_locked_that_it_has_not_in_hand(process: Process) -> None:
+async def test_what_it_opens_is_written_once_and_only_others_are_read_and_locked(process: Process) -> None:
     """Those who waited before and those whom it has just opened are given in one round."""
     await process.tell(words(demands=(proposed(),)))
     batch = [a_profile(auto_accept=True), presence("a-1", "available"), words("next", demands=(proposed("second"),))]
     statements: list[LoggedQuery] = []
     async with process.router.pool.acquire() as connection, connection.transaction():
         with connection.query_logger(statements.append):
-            work = Work(
-                connection, [received(each, number) for number, each in enumerate(batch, 9)], process.router.now
+            received_now = [received(each, number) for number, each in enumerate(batch, 9)]
+            said = await handler(process.router.policy, process.bell, process.agents)(
+                Work(connection, received_now, process.router.now)
             )
-            said = await handler(process.router.policy, process.bell, process.agents)(work)
     assert [case_id for case_id, _ in assigned(said)] == [str(case_id_of(name)) for name in ("first", "second")]
-    assert [each.args for each in statements if each.query == LOAD_FREE] == [([case_id_of("first")],)]
+    taken = {name: [each.args[0] for each in statements if each.query == name] for name in (LOAD_FREE, INSERT, UPDATE)}
+    assert taken == {
+        LOAD_FREE: [[case_id_of("first")]],
+        INSERT: [[case_id_of("second")]],
+        UPDATE: [[case_id_of("first")]],
+    }
+    assert await process.router.loads_by_cases() == {"a-1": 2}
+
+
+async def test_a_case_without_a_row_stands_where_it_would_with_one(process: Process) -> None:
+    router, policy = process.router, process.router.policy.routing
+    said = [
+        *await process.tell(words("one", demands=(proposed("a", skills={"payments": 3, "network": 1}),))),
+        *await process.tell(words("two", demands=(proposed("b"),)), words("three", demands=(proposed("c"),))),
+    ]
+    traces = {e.message.case_id: e.cause.traceparent for e in said if isinstance(e.message, CaseOpened) and e.cause}
+    router.wait(4000)
+    async with router.pool.acquire() as connection:
+        heads = await queues.waiting(connection, [queues.Look(DEPARTMENT, 10, own=True)], router.now, policy)
+    cases = [await router.case(each.waiting.case_id) for each in heads.first]
+    assert len(cases) == len(traces) == 3
+    assert heads.first == [queues.opened(case, router.now, policy, traces[case.case_id]) for case in cases]
+
+
+async def test_who_has_just_come_is_not_given_before_those_whom_nobody_has_looked_at(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of them may be fit for whoever is free; the matcher looks farther."""
+    monkeypatch.setattr(rounds, "LOOK_FIRST_MAX", 2)
+    await process.tell(
+        a_profile("a-2", skills={"payments": 3}),
+        presence("a-2", "busy"),
+        *(words(f"w{n}", demands=(proposed(f"d{n}", skills={"payments": 3}),)) for n in range(2)),
+    )
+    process.router.wait(1)
+    await process.tell(words("unseen", demands=(proposed("unseen"),)))
+    process.router.wait(1)
+    process.bell.take()
+    said = await process.tell(
+        a_profile(auto_accept=True, skills={}), presence("a-1", "available"), words("last", demands=(proposed("last"),))
+    )
+    assert assigned(said) == []
+    assert process.bell.take() == {DEPARTMENT}
+    assert (await process.router.case(case_id_of("last"))).state == "queued"
+    await process.router.match(limit=500)
+    assert (await process.router.case(case_id_of("unseen"))).agent_id == "a-1"
 
 
 async def test_who_comes_is_given_what_waits(process: Process) -> None:
@@ -128,6 +173,7 @@ async def test_it_waits_for_nobody_s_lock_and_looks_again(process: Process, lock
         await other.execute(lock)
         said = await process.tell(words(demands=(proposed(),)))
     assert [type(each.message) for each in said] == [CaseOpened]
+    assert (await process.router.case(case_id_of("first"))).state == "queued"
     assert process.bell.take() == {DEPARTMENT}
     assert (await process.router.match()).matched == 1
 
@@ -141,6 +187,7 @@ async def test_a_spoilt_case_in_the_queue_is_left_to_a_round_of_its_own(process:
         a_profile(auto_accept=True), presence("a-1", "available"), words(demands=(proposed("sound"),))
     )
     assert CaseOpened in {type(each.message) for each in said}
+    assert (await process.router.case(case_id_of("sound"))).state == "queued"
     assert process.bell.take() == {DEPARTMENT}
 
 

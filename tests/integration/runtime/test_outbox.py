@@ -1,5 +1,7 @@
 """Does the outbox hold what a transaction said, in order, and nothing of one that failed?"""
 
+from uuid import uuid4
+
 import asyncpg
 import pytest
 
@@ -52,6 +54,55 @@ async def test_a_message_that_no_broker_takes_is_refused_before_anything_is_stor
 
         assert refused.value.reason == "too_large"
         assert await connection.fetchval("SELECT count(*) FROM outbox") == 0
+
+
+SIZE = "SELECT pg_relation_size('outbox') + pg_relation_size('outbox_bucket_id')"
+
+
+async def test_an_empty_outbox_takes_no_space_though_an_old_transaction_might_still_see_what_was_there(
+    postgres_dsn: str, kafka_bootstrap: str
+) -> None:
+    async with (
+        migrated_pool(settings_for(postgres_dsn, kafka_bootstrap)) as pool,
+        pool.acquire() as report,
+        report.transaction(isolation="repeatable_read", readonly=True),
+        pool.acquire() as connection,
+    ):
+        await report.execute("SELECT FROM koff")
+        empty = await connection.fetchval(SIZE)
+        for number in range(20):
+            await outbox.append(connection, SOURCE, [milestone(case, number) for case in CASES], NOW)
+        await connection.execute("DELETE FROM outbox")
+        await connection.execute("VACUUM outbox")
+        assert await connection.fetchval(SIZE) > empty
+        assert await outbox.retire(connection)
+        assert await connection.fetchval(SIZE) <= empty
+        await outbox.append(connection, SOURCE, [milestone(CASES[0], 20)], NOW)
+
+
+async def test_nothing_that_waits_or_is_just_being_said_is_retired(postgres_dsn: str, kafka_bootstrap: str) -> None:
+    async with (
+        migrated_pool(settings_for(postgres_dsn, kafka_bootstrap)) as pool,
+        pool.acquire() as writer,
+        pool.acquire() as connection,
+    ):
+        async with writer.transaction():
+            await outbox.append(writer, SOURCE, [milestone(CASES[0], 1)], NOW)
+            assert not await outbox.retire(connection)
+        assert await outbox.retire(connection)
+        assert await connection.fetchval("SELECT count(*) FROM outbox") == 1
+
+
+async def test_whoever_may_not_empty_a_table_leaves_it(postgres_dsn: str, kafka_bootstrap: str) -> None:
+    async with migrated_pool(settings_for(postgres_dsn, kafka_bootstrap)) as pool, pool.acquire() as connection:
+        role = f"guest_{uuid4().hex}"
+        schema = await connection.fetchval("SELECT quote_ident(current_schema())")
+        await connection.execute(
+            f"CREATE ROLE {role}; GRANT USAGE ON SCHEMA {schema} TO {role}; "
+            f"GRANT SELECT, INSERT, DELETE ON outbox TO {role}; SET ROLE {role}"
+        )
+        assert not await outbox.retire(connection)
+        await connection.execute(f"RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 async def test_json_comes_and_goes_as_values_and_sessions_have_their_limits(

@@ -2,10 +2,11 @@
 
 import asyncio
 
+import pytest
 from aiokafka.admin import NewTopic
 
 from deploy.local import KafkaServer, start_kafka
-from services.runtime import kafka
+from services.runtime import kafka, outbox
 from services.runtime.database import Pool
 from services.runtime.frames import Frame
 from services.runtime.publishing import KafkaPublisher
@@ -46,6 +47,20 @@ async def test_everything_arrives_once_in_order_per_key_and_the_outbox_is_empty(
     assert len(seen.records) == EVERYTHING
     for case in CASES:
         assert seen.numbers(case) == list(range(ROUNDS))
+
+
+async def test_an_outbox_from_which_all_has_gone_is_emptied(
+    settings: Settings, pool: Pool, publisher: KafkaPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "RETIRE_ROWS", 3)
+    await say(pool, range(3))
+
+    async def is_emptied() -> bool:
+        return bool(await pool.fetchval("SELECT pg_relation_size('outbox') = 0"))
+
+    assert not await is_emptied()
+    async with relaying(a_relay(pool, publisher, settings)):
+        await until(is_emptied)
 
 
 async def test_a_failed_send_keeps_rows_and_ids_and_holds_back_what_came_later(
