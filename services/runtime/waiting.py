@@ -3,8 +3,7 @@
 aiokafka (0.14) fetches ahead: what it has when a turn begins was asked for when the turn before began, and what arrived
 since then waits for the turn after. So here nothing is fetched while a turn lasts. Between a turn and the next poll
 lies a rest (ADR 0014): it lets more arrive, and leaves the processors to others. Its end is time for every broker to
-answer: else a turn would hold what the quickest had, and the next what the others had. Who was idle rests less (ADR
-0020).
+answer: else a turn would hold what the quickest had, and the next what the others had.
 
 After an empty poll FastStream (0.7) sleeps as long as it polled. A record that arrives meanwhile lies there: 5 ms on
 average and 20 ms at worst with polls of 20 ms, at every hop of a case. So here no poll comes back empty, and a poll may
@@ -21,10 +20,6 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 Fetched = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 LEAD_SECONDS = 0.005
 """So long before the end of a rest it is fetched."""
-SHORTEST_SECONDS = 0.02
-"""So much of a rest is never spared: what is said together arrives within it, and every broker has answered."""
-IDLE_SECONDS = 0.02
-"""A poll that takes no longer may have waited for the brokers alone, and not for something to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +31,6 @@ class Rest:
     on small batches."""
     seconds_max: float = 0.1
     """However long the turn was."""
-    spared: float = 4.0
-    """How many of the longest rests a service can be spared after it was idle (ADR 0020)."""
 
     def seconds(self, took: float) -> float:
         """Return the rest after a turn of so many seconds."""
@@ -47,33 +40,6 @@ class Rest:
 NO_REST = Rest()
 UNHURRIED = Rest(turns=20.0, seconds_max=0.25)
 """Of a service whose work is as good a quarter of a second later."""
-
-
-@dataclass(slots=True)
-class _Pauses:
-    """How long a consumer rests after each turn."""
-
-    rest: Rest
-    behind: bool = False
-    """Whether more is waiting than the turn was given."""
-    spare: float = 0.0
-    """Seconds of rests that need not be: so long nothing came."""
-
-    def after(self, took: float) -> float:
-        """Return the seconds of the rest after a turn of so many."""
-        wanted = 0.0 if self.behind else self.rest.seconds(took)
-        pause = max(wanted - self.spare, min(wanted, SHORTEST_SECONDS))
-        self.spare -= wanted - pause
-        return pause
-
-    def polled(self, seconds: float, *, behind: bool) -> None:
-        """Remember that something came after so many seconds, and whether there is more of it.
-
-        Where there is more nobody was idle: it had gathered somewhere.
-        """
-        self.behind = behind
-        spare = self.spare + max(seconds - IDLE_SECONDS, 0.0)
-        self.spare = 0.0 if behind else min(spare, self.rest.spared * self.rest.seconds_max)
 
 
 def install(consumer: AIOKafkaConsumer, rest: Rest) -> None:
@@ -86,14 +52,14 @@ def install(consumer: AIOKafkaConsumer, rest: Rest) -> None:
     poll, fetcher, clock = consumer.getmany, consumer._fetcher, asyncio.get_running_loop().time  # noqa: SLF001 - see above
     actions = fetcher._get_actions_per_node  # noqa: SLF001 - see above
     nothing: tuple[Any, ...] = ([], {}, fetcher._fetcher_timeout, False, [])  # noqa: SLF001 - see above
-    pauses, polled, turn_began = _Pauses(rest), False, clock()
+    polled, behind, turn_began = False, False, clock()
 
     def actions_now(assignment: Any) -> tuple[Any, ...]:  # noqa: ANN401 - handed through
         return actions(assignment) if polled else nothing
 
     async def getmany(*partitions: TopicPartition, **options: Any) -> Fetched:  # noqa: ANN401 - handed through
-        nonlocal polled, turn_began
-        pause = pauses.after(clock() - turn_began)
+        nonlocal polled, behind, turn_began
+        pause = 0.0 if behind else rest.seconds(clock() - turn_began)
         lead = min(pause, LEAD_SECONDS)
         await asyncio.sleep(pause - lead)
         fetched: Fetched = {}
@@ -101,12 +67,11 @@ def install(consumer: AIOKafkaConsumer, rest: Rest) -> None:
         fetcher._notify(fetcher._wait_consume_future)  # noqa: SLF001 - see above
         try:
             await asyncio.sleep(lead)
-            rested = clock()
             while not fetched:
                 fetched = await poll(*partitions, **options)
         finally:
             polled, turn_began = False, clock()
-        pauses.polled(turn_began - rested, behind=_is_behind(fetcher))
+        behind = _is_behind(fetcher)
         return fetched
 
     fetcher._get_actions_per_node = actions_now  # noqa: SLF001 - see above

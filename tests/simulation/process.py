@@ -54,8 +54,6 @@ class Town:
     policy: Policy
     observed: Observed
     lease_seconds: float
-    resting: bool
-    """Whether services rest after turns as they are told; else only when they were not idle, as nearly always here."""
 
 
 class QuietLog(Log):
@@ -174,8 +172,7 @@ class Process:
 
             return handle
 
-        rest = replace(plain.rest, spared=0.0) if self.town.resting else plain.rest
-        return replace(plain, handler_of=handler_of, rest=rest)
+        return replace(plain, handler_of=handler_of)
 
     def _plain(self, context: ServiceContext) -> Service:
         if self.service == "router":

@@ -29,8 +29,6 @@ from tests.simulation.world import World
 
 STOP_SECONDS = 10.0
 TWO = 0.4
-RESTING = 0.5
-"""How many seeds have services that rest however idle they were: who waits for days is idle in virtual time."""
 LINES_KEPT = 5000
 HEARD = frozenset({"case.events", "channel.outbound"})
 
@@ -134,8 +132,7 @@ def simulate(server: Server, seed: int, storm: Mapping[Kind, float] | None = Non
     lease = world.chance.choice((6.0, 60.0, 300.0, 300.0)) if world.faults.chances else CALM_LEASE_SECONDS
     bus, store = Bus(world), Store(world, server, lease)
     world.next_due = store.looks.next_due
-    resting = random.Random(f"rests {seed}").random() < RESTING
-    town = Town(world, bus, store, Provider(world, Outside(bus)), _policy(), Observed(world, server), lease, resting)
+    town = Town(world, bus, store, Provider(world, Outside(bus)), _policy(), Observed(world, server), lease)
     store.watch = town.observed.statement
     run = Run(town, plot, 1.0 if storm is not None else TWO)
     try:
