@@ -198,7 +198,7 @@ async def idle(connection: Connection, now: datetime, policy: RoutingPolicy, lim
 def opened(case: Case, now: datetime, policy: RoutingPolicy, traceparent: str | None) -> Queued:
     """Return a case without a row as :func:`waiting` would if it had one."""
     channel, priority = case.contact.channel, value_at(rank(case, policy.priority), now, policy.priority)
-    asks, _ = _asks_of(needs(case, traceparent))
+    asks, _ = _cut(needs(case, traceparent))
     units, since = policy.capacity.units[channel], (case.aged_from, case.queued_at)
     return Queued(
         Waiting(case.case_id, case.version, case.department, priority, *since, channel, units, *asks), traceparent
@@ -217,8 +217,7 @@ def _queued(row: Record) -> Queued:
     )
 
 
-@lru_cache(maxsize=4096)
-def _asks_of(needs: bytes) -> tuple[tuple[Any, ...], str | None]:
+def _cut(needs: bytes) -> tuple[tuple[Any, ...], str | None]:
     """Return what a case asks of an agent, the last fields of ``Waiting``, and its trace.
 
     What ``cases.save`` wrote is cut apart, so that a case that is kept here takes little more than its bytes.
@@ -229,6 +228,10 @@ def _asks_of(needs: bytes) -> tuple[tuple[Any, ...], str | None]:
     if trace[:1] == b'"' and trace.find(b'"', 1) == len(trace) - 2 and b"\\" not in trace and trace[-1:] == b"}":
         return _asks(asks), trace[1:-2].decode()
     return _read(needs), orjson.loads(needs)["traceparent"]
+
+
+_asks_of = lru_cache(maxsize=4096)(_cut)
+"""The same for a row that many rounds look at."""
 
 
 @lru_cache(maxsize=4096)
