@@ -138,6 +138,7 @@ async def _create(settings: Settings, service: str) -> Pool:
             "application_name": f"caseloop-{service}",
             "search_path": service,
             "timezone": "UTC",
+            "default_transaction_isolation": "read committed",
             "statement_timeout": _milliseconds(settings.statement_timeout_seconds),
             "lock_timeout": _milliseconds(settings.lock_timeout_seconds),
             "idle_in_transaction_session_timeout": _milliseconds(settings.idle_transaction_timeout_seconds),

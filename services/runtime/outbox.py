@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from zlib import crc32
 
-import asyncpg
-
 from contracts.topics import RECORD_BYTES_MAX
 from services.runtime import envelope
 from services.runtime.database import Connection
@@ -31,16 +29,23 @@ SELECT bucket, frames FROM unnest($1::smallint[], $2::bytea[]) WITH ORDINALITY A
 ORDER BY place
 RETURNING id
 """
-RETIRE_ROWS = 1000
+RETIRE_ROWS = 2000
 """So many rows that have gone are worth a look whether all have."""
 RETIRE = """
--- outbox.retire: give the space of all rows back, if none is left; not when somebody is just writing one
+-- outbox.retire: give the space of all rows back, if none is left; not when somebody is just writing one. A snapshot
+-- must be younger than the lock; autovacuum, which may be at the outbox's large values, is not waited for
 DO $$
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' OR EXISTS (SELECT FROM outbox) THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('lock_timeout', '20ms', true);
     LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE NOWAIT;
     IF NOT EXISTS (SELECT FROM outbox) THEN
         TRUNCATE outbox;
     END IF;
+EXCEPTION WHEN lock_not_available OR insufficient_privilege THEN
+    NULL;
 END
 $$
 """
@@ -79,17 +84,14 @@ async def store(connection: Connection, frames: Sequence[Frame]) -> int:
     return len(packed)
 
 
-async def retire(connection: Connection) -> bool:
-    """Give the space of rows that are gone back at once, when no row is left, and tell whether that could be tried.
+async def retire(connection: Connection) -> None:
+    """Give the space of rows that are gone back at once, when no row is left and nobody has a hand on the table.
 
     Vacuum gives nothing back as long as any old transaction may still see the rows, be it a forgotten report that has
-    never looked at them, and every look at the oldest row passes over all those that are gone.
+    never looked at them, and every look at the oldest row passes over all those that are gone. The commit is waited for
+    until it is on disk, whatever the session's setting.
     """
-    try:
-        await connection.execute(RETIRE)
-    except (asyncpg.LockNotAvailableError, asyncpg.InsufficientPrivilegeError):
-        return False
-    return True
+    await connection.execute(RETIRE)
 
 
 def framed(source: str, said: Outgoing, now: datetime, tracing: Tracing) -> Frame:

@@ -105,7 +105,7 @@ class Relay:
     _alone: bool = False
     """Whether every bucket is mine, so that nobody else fills them and no commit goes unnoticed."""
     _gone: int = 0
-    """Rows that have gone since the outbox was empty."""
+    """Rows that have gone since it was tried last to empty the outbox."""
     _pause: float = BUSY_SECONDS
     _ends_at: float = float("inf")
 
@@ -159,7 +159,8 @@ class Relay:
     async def _retire(self, connection: "Connection", gone: int, left: int) -> None:
         self._gone += gone
         if not left and self._gone >= outbox.RETIRE_ROWS:
-            self._gone = 0 if await outbox.retire(connection) else outbox.RETIRE_ROWS // 2
+            self._gone = 0
+            await outbox.retire(connection)
 
     def _is_over(self, now: float) -> bool:
         """Tell a relay that is to stop whether it has tried long enough."""

@@ -120,7 +120,7 @@ class Book:
         """
         await self.lock_agents(connection)
         if round_follows:
-            new = self.cases.keys() - self.loaded.keys()
+            new = sorted(self.cases.keys() - self.loaded.keys())
             self.opened = {case_id: self.cases[case_id] for case_id in new if self.cases[case_id].state == "queued"}
         changed = [
             case

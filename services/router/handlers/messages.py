@@ -2,7 +2,7 @@
 
 One statement loads the cases, the rest is decided in memory, one statement each saves cases and agents. Locks are taken
 in one order, here as in a round of matching: cases, then agents, then timers. A round in the same transaction waits for
-no lock (ADR 0016).
+no lock (ADR 0016), but for a rival that has just opened the same case (ADR 0020).
 """
 
 from collections import defaultdict
