@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from uuid import UUID
 
@@ -42,8 +42,6 @@ LOOK_MAX = 32_000
 DEEPER = 4
 """After the first look, a queue whose own department has nobody free is looked into so many times less far."""
 NOWHERE: Mapping[str, int] = MappingProxyType({})
-BEHIND = (1, datetime.max.replace(tzinfo=UTC), 0)
-"""A place behind everybody: no priority is below zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +167,8 @@ def _opened(before: Book, mine: AbstractSet[str], heads: Heads) -> list[Queued]:
         department = each.waiting.department
         if department in heads.longer:
             last[department] = max(last.get(department, place(each.waiting)), place(each.waiting))
-    return [each for each in found if place(each.waiting) < last.get(each.waiting.department, BEHIND)]
+    bounds = ((each, last.get(each.waiting.department)) for each in found)
+    return [each for each, bound in bounds if bound is None or place(each.waiting) < bound]
 
 
 async def _matched(

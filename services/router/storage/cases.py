@@ -221,14 +221,13 @@ def _queued_row(case: Case, policy: Policy, traceparent: str | None) -> tuple[ob
         ceiling,
         case.queued_at,
         worked_at,
-        needs(case, traceparent) if queued else None,
+        _needs(case, traceparent) if queued else None,
         body,
         None if _may_go_anywhere(case) else case.version,
     )
 
 
-def needs(case: Case, traceparent: str | None) -> bytes:
-    """Return what a waiting case asks of an agent, as its row tells it, and its trace."""
+def _needs(case: Case, traceparent: str | None) -> bytes:
     return orjson.dumps(
         {
             "language": case.customer.language.split("-")[0].lower(),

@@ -10,11 +10,11 @@ import orjson
 from asyncpg import Record
 
 from contracts.policy.routing import RoutingPolicy
+from services.router.domain import matching
 from services.router.domain.case import Case
 from services.router.domain.matching import Waiting
 from services.router.domain.priority import rank, value_at
 from services.router.storage.bodies import UnreadableCaseError
-from services.router.storage.cases import needs
 from services.runtime.database import Connection
 
 TRACE = b',"traceparent":'
@@ -197,12 +197,8 @@ async def idle(connection: Connection, now: datetime, policy: RoutingPolicy, lim
 
 def opened(case: Case, now: datetime, policy: RoutingPolicy, traceparent: str | None) -> Queued:
     """Return a case without a row as :func:`waiting` would if it had one."""
-    channel, priority = case.contact.channel, value_at(rank(case, policy.priority), now, policy.priority)
-    asks, _ = _cut(needs(case, traceparent))
-    units, since = policy.capacity.units[channel], (case.aged_from, case.queued_at)
-    return Queued(
-        Waiting(case.case_id, case.version, case.department, priority, *since, channel, units, *asks), traceparent
-    )
+    priority = value_at(rank(case, policy.priority), now, policy.priority)
+    return Queued(matching.waiting(case, priority, policy), traceparent)
 
 
 def _queued(row: Record) -> Queued:
@@ -217,7 +213,8 @@ def _queued(row: Record) -> Queued:
     )
 
 
-def _cut(needs: bytes) -> tuple[tuple[Any, ...], str | None]:
+@lru_cache(maxsize=4096)
+def _asks_of(needs: bytes) -> tuple[tuple[Any, ...], str | None]:
     """Return what a case asks of an agent, the last fields of ``Waiting``, and its trace.
 
     What ``cases.save`` wrote is cut apart, so that a case that is kept here takes little more than its bytes.
@@ -228,10 +225,6 @@ def _cut(needs: bytes) -> tuple[tuple[Any, ...], str | None]:
     if trace[:1] == b'"' and trace.find(b'"', 1) == len(trace) - 2 and b"\\" not in trace and trace[-1:] == b"}":
         return _asks(asks), trace[1:-2].decode()
     return _read(needs), orjson.loads(needs)["traceparent"]
-
-
-_asks_of = lru_cache(maxsize=4096)(_cut)
-"""The same for a row that many rounds look at."""
 
 
 @lru_cache(maxsize=4096)

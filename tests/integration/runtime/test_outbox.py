@@ -1,6 +1,8 @@
 """Does the outbox hold what a transaction said, in order, and nothing of one that failed?"""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Literal
 from uuid import uuid4
 
@@ -9,6 +11,7 @@ import pytest
 
 from contracts.topics import RECORD_BYTES_MAX
 from services.runtime import outbox
+from services.runtime.database import Connection
 from services.runtime.errors import MessageTooLargeError
 from services.runtime.frames import unpack
 from services.runtime.work import Outgoing
@@ -58,6 +61,16 @@ async def test_a_message_that_no_broker_takes_is_refused_before_anything_is_stor
         assert await connection.fetchval("SELECT count(*) FROM outbox") == 0
 
 
+@asynccontextmanager
+async def two_sessions(postgres_dsn: str, kafka_bootstrap: str) -> AsyncIterator[tuple[Connection, Connection]]:
+    async with (
+        migrated_pool(settings_for(postgres_dsn, kafka_bootstrap)) as pool,
+        pool.acquire() as one,
+        pool.acquire() as other,
+    ):
+        yield one, other
+
+
 SIZE = "SELECT pg_relation_size('outbox') + pg_relation_size('outbox_bucket_id')"
 
 
@@ -65,10 +78,8 @@ async def test_an_empty_outbox_takes_no_space_though_an_old_transaction_might_st
     postgres_dsn: str, kafka_bootstrap: str
 ) -> None:
     async with (
-        migrated_pool(settings_for(postgres_dsn, kafka_bootstrap)) as pool,
-        pool.acquire() as report,
+        two_sessions(postgres_dsn, kafka_bootstrap) as (report, connection),
         report.transaction(isolation="repeatable_read", readonly=True),
-        pool.acquire() as connection,
     ):
         await report.execute("SELECT FROM koff")
         empty = await connection.fetchval(SIZE)
@@ -83,11 +94,7 @@ async def test_an_empty_outbox_takes_no_space_though_an_old_transaction_might_st
 
 
 async def test_nothing_that_waits_or_is_just_being_said_is_retired(postgres_dsn: str, kafka_bootstrap: str) -> None:
-    async with (
-        migrated_pool(settings_for(postgres_dsn, kafka_bootstrap)) as pool,
-        pool.acquire() as writer,
-        pool.acquire() as connection,
-    ):
+    async with two_sessions(postgres_dsn, kafka_bootstrap) as (writer, connection):
         async with writer.transaction():
             await outbox.append(writer, SOURCE, [milestone(CASES[0], 1)], NOW)
             await outbox.retire(connection)
@@ -99,11 +106,7 @@ async def test_nothing_that_waits_or_is_just_being_said_is_retired(postgres_dsn:
 async def test_what_an_old_snapshot_does_not_show_is_not_taken_for_gone(
     postgres_dsn: str, kafka_bootstrap: str, isolation: Literal["repeatable_read", "serializable"]
 ) -> None:
-    async with (
-        migrated_pool(settings_for(postgres_dsn, kafka_bootstrap)) as pool,
-        pool.acquire() as writer,
-        pool.acquire() as connection,
-    ):
+    async with two_sessions(postgres_dsn, kafka_bootstrap) as (writer, connection):
         transaction = connection.transaction(isolation=isolation)
         await transaction.start()
         await connection.execute("SELECT FROM koff")
@@ -116,11 +119,7 @@ async def test_what_an_old_snapshot_does_not_show_is_not_taken_for_gone(
 async def test_who_is_at_the_large_values_of_the_outbox_is_not_waited_for(
     postgres_dsn: str, kafka_bootstrap: str
 ) -> None:
-    async with (
-        migrated_pool(settings_for(postgres_dsn, kafka_bootstrap)) as pool,
-        pool.acquire() as vacuum,
-        pool.acquire() as connection,
-    ):
+    async with two_sessions(postgres_dsn, kafka_bootstrap) as (vacuum, connection):
         large = await vacuum.fetchval(
             "SELECT reltoastrelid::regclass::text FROM pg_class WHERE oid = 'outbox'::regclass"
         )
