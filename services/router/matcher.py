@@ -10,6 +10,7 @@ from datetime import datetime
 
 from services.router.bell import Bell
 from services.router.handlers.aside import transact
+from services.router.handlers.book import Book
 from services.router.handlers.rounds import Round, match_queues
 from services.router.reach import Reach
 from services.router.storage import queues
@@ -88,7 +89,8 @@ class Matcher:
             if departments - self._known:
                 await queues.prepare(connection, departments)
             far = dict.fromkeys(self._reach.far, self._reach.limit)
-            found = await match_queues(connection, now, self._context.policy, departments, self._everybody, far)
+            book = Book(self._context.policy, now, {})
+            found = await match_queues(connection, book, departments, self._everybody, far)
             return found.said
 
         await transact(self._context, work)

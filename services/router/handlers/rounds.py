@@ -15,7 +15,6 @@ from types import MappingProxyType
 from uuid import UUID
 
 from contracts.message import derived_id
-from contracts.policy import Policy
 from contracts.values import Cause
 from services.router.domain.agents import Agent
 from services.router.domain.case import Case
@@ -66,19 +65,16 @@ class Round:
 
 async def match_queues(
     connection: Connection,
-    now: datetime,
-    policy: Policy,
+    before: Book,
     asked: AbstractSet[str],
     agents: Everybody,
     far: Mapping[str, int] = NOWHERE,
-    before: Book | None = None,
 ) -> Round:
     """Match these queues with the agents who are there (A3); ``far``: how many of a queue are looked at at most.
 
     ``before``: what this transaction has done until now; its cases are locked, and those it has opened get their rows
     here.
     """
-    before = before or Book(policy, now, {})
     mine = await queues.lock(connection, asked) if asked else set()
     missed = frozenset(asked - mine)
     everybody = await agents.look(connection) if mine else []
@@ -86,7 +82,7 @@ async def match_queues(
     if not free:
         said = await before.followed({}).save(connection)
         return Round(said, 0, missed, deeper=frozenset(), missed=missed)
-    heads = await queues.waiting(connection, _looks(mine, free, far), now, policy.routing)
+    heads = await queues.waiting(connection, _looks(mine, free, far), before.now, before.policy.routing)
     waiting, longer = [*heads.first, *_opened(before, mine, heads)], heads.longer
     matches, found = await _matched(connection, before, [each.waiting for each in waiting], everybody)
     traces = {each.waiting.case_id: each.traceparent for each in waiting}
@@ -122,7 +118,7 @@ async def match_at_once(
     """
     asked = before.queues
     try:
-        found = await match_queues(connection, before.now, before.policy, asked, agents, before=before)
+        found = await match_queues(connection, before, asked, agents)
     except SPOILT:
         return await before.followed({}).save(connection), asked
     left = asked if found.full else found.again | found.deeper if found.freed else found.again

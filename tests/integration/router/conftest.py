@@ -14,6 +14,7 @@ from contracts.policy import Policy
 from contracts.router import CaseEvent
 from services.router.bell import Bell
 from services.router.domain.case import Case
+from services.router.handlers.book import Book
 from services.router.handlers.messages import handler
 from services.router.handlers.rounds import Round, match_queues
 from services.router.handlers.snapshots import tell_latest
@@ -74,7 +75,7 @@ class Router:
             await queues.prepare(connection, asked)
         async with self.pool.acquire() as connection, connection.transaction():
             far = dict.fromkeys(asked, limit)
-            found = await match_queues(connection, self.now, self.policy, asked, self.everybody, far)
+            found = await match_queues(connection, Book(self.policy, self.now, {}), asked, self.everybody, far)
         self.journal += found.said
         return found
 
