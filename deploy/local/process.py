@@ -4,6 +4,7 @@ A server dies with us however we end. Linux sends the death signal when the *thr
 that all are started by one thread that lives as long as this process.
 """
 
+import itertools
 import os
 import random
 import signal
@@ -26,6 +27,8 @@ _SIGNS = ("FATAL", "Exception: ", "error: ", "ERROR")
 _SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
 _PORTS = range(20_000, 32_000)
 """Below the range from which systems take the ports of outgoing connections: a port found free stays free."""
+_PORTS_IN_TURN = itertools.cycle(random.sample(_PORTS, len(_PORTS)))
+"""Chance spreads neighbours. None comes twice: who is given several at once binds the first long after the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +132,8 @@ def accepts(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 on which nobody listens."""
-    for port in random.sample(_PORTS, 200):  # chance only spreads neighbours, it guards nothing
+    """Return a TCP port of 127.0.0.1 on which nobody listens, and that this process has not given before."""
+    for port in itertools.islice(_PORTS_IN_TURN, 200):
         if _is_free(port):
             return port
     raise LocalServerError(f"no free port between {_PORTS.start} and {_PORTS.stop}: end what listens on 127.0.0.1")

@@ -171,6 +171,12 @@ def test_kafka_goes_elsewhere_when_its_port_is_taken_meanwhile(
         assert server.port != taken_port
 
 
+def test_ports_found_together_are_not_the_same() -> None:
+    """The five services of a system get theirs before any of them listens."""
+    ports = [free_port() for _ in range(1000)]
+    assert len(set(ports)) == len(ports)
+
+
 def test_kafka_says_what_it_died_of(tmp_path: Path) -> None:
     with pytest.raises(LocalServerError, match=r"Kafka did not start: .*num\.network\.threads") as told:
         start_kafka(tmp_path / "kafka", settings={"num.network.threads": "-1"})
