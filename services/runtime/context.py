@@ -14,6 +14,7 @@ from services.runtime.errors import TransientError
 from services.runtime.fresh import STORED, Fresh
 from services.runtime.lifecycle import wait
 from services.runtime.logs import Log
+from services.runtime.looking import LookBack
 from services.runtime.publishing import Publisher
 from services.runtime.settings import Settings
 from services.runtime.tracing import UNTRACED, Tracing
@@ -42,6 +43,7 @@ class ServiceContext:
     outbox_wake: asyncio.Event = field(default_factory=asyncio.Event)
     outbox_fresh: Fresh = field(default_factory=Fresh)
     timers_wake: asyncio.Event = field(default_factory=asyncio.Event)
+    timers_looks: LookBack = field(default_factory=LookBack)
 
     @property
     def source(self) -> str:
@@ -59,7 +61,9 @@ class ServiceContext:
         if said:
             self.outbox_fresh.committed()
             self.outbox_wake.set()
-        if timers.soon(self.clock.now()):
+        due = timers.soonest(self.clock.now())
+        if due is not None:
+            self.timers_looks.reach(due)
             self.timers_wake.set()
 
     async def transact(self, work: Transaction) -> None:

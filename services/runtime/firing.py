@@ -16,6 +16,7 @@ from services.runtime import metrics, parking, timers
 from services.runtime.database import Connection, Pool
 from services.runtime.lifecycle import wait
 from services.runtime.logs import Log
+from services.runtime.looking import LookBack
 from services.runtime.pieces import BusyError, Claimed, Entry, Park, Piece, halves
 from services.runtime.processing import Processing
 from services.runtime.records import Record
@@ -77,6 +78,7 @@ class DueTimers:
 async def timers_loop(
     processing: Processing,
     pool: Pool,
+    looks: LookBack,
     wake: asyncio.Event,
     log: Log,
     stopping: asyncio.Event,
@@ -84,19 +86,20 @@ async def timers_loop(
     """Fire timers until told to stop; sleeps until the next is due, at most ``IDLE_SECONDS``, or until woken."""
     while not stopping.is_set():
         wake.clear()
-        pause = await fire_due(processing, pool, log)
+        pause = await fire_due(processing, pool, log, looks)
         if pause > 0:
             await _sleep(pause, wake, stopping)
 
 
-async def fire_due(processing: Processing, pool: Pool, log: Log) -> float:
+async def fire_due(processing: Processing, pool: Pool, log: Log, looks: LookBack) -> float:
     """Fire what is due now, one batch, and return the seconds to wait before looking again (0: at once)."""
     now = processing.clock.now()
     horizon = now + timedelta(seconds=IDLE_SECONDS)
     async with pool.acquire() as connection:
-        upcoming = await timers.due(connection, horizon, BATCH_MAX)
+        upcoming = await timers.due(connection, looks.since(now), horizon, BATCH_MAX)
     fired = [timer for timer in upcoming if timer.due_at <= now]
     if not fired:
+        looks.seen(now)
         return min((timer.due_at - now).total_seconds() for timer in upcoming) if upcoming else IDLE_SECONDS
     try:
         tally = await processing.settle(DueTimers(fired, processing.source))
@@ -104,6 +107,8 @@ async def fire_due(processing: Processing, pool: Pool, log: Log) -> float:
         return IDLE_SECONDS
     except TimerVoidError:
         return 0.0
+    if len(upcoming) < BATCH_MAX:
+        looks.seen(now)
     metrics.observe(metrics.TIMER_LATE_SECONDS, [(now - timer.due_at).total_seconds() for timer in fired])
     log.info("timers_fired", timers=tally.records, said=tally.said, parked=tally.retry + tally.dead)
     return 0.0

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from services.runtime import envelope
+from services.runtime.compaction import compaction_loop
 from services.runtime.consumer import Consumer
 from services.runtime.context import ServiceContext
 from services.runtime.firing import timers_loop
@@ -31,9 +32,10 @@ def front_loops(service: "Service", context: ServiceContext) -> Mapping[str, Loo
     subscription = Subscription(settings, service.name, service.topics, consumer, log, rest=service.rest)
     return {
         "consumer": subscription.run,
-        "timers": partial(timers_loop, processing, pool, context.timers_wake, log),
+        "timers": partial(timers_loop, processing, pool, context.timers_looks, context.timers_wake, log),
         "retrier": partial(retrier_loop, processing, pool, open_record, keep, log),
         "retirement": partial(retirement_loop, pool, clock, keep, log),
+        "compaction": partial(compaction_loop, pool),
         "gauges": partial(gauges_loop, pool, clock),
     }
 

@@ -64,9 +64,9 @@ SELECT count(*) FROM gone
 """
 
 LIST_DUE = """
--- The next timers up to a moment, in the order in which they are due.
+-- The next timers from one moment to another, in the order in which they are due.
 SELECT timer_id, due_at, generation, kind, key, payload::text AS payload FROM timers
-WHERE due_at <= $1 ORDER BY due_at, timer_id LIMIT $2
+WHERE due_at <= $1 AND due_at >= $3 ORDER BY due_at, timer_id LIMIT $2
 """
 
 VOID = """
@@ -152,10 +152,10 @@ async def schedule(connection: Connection, timers: Sequence[Timer]) -> None:
     )
 
 
-def soon(now: datetime) -> bool:
-    """Tell whether this transaction has set a timer that is due before anybody would look by himself."""
+def soonest(now: datetime) -> datetime | None:
+    """Return when the first timer of this transaction is due, if that is before anybody would look by himself."""
     earliest = EARLIEST.get()
-    return earliest is not None and earliest - now <= timedelta(seconds=LOOK_SECONDS)
+    return earliest if earliest is not None and earliest - now <= timedelta(seconds=LOOK_SECONDS) else None
 
 
 async def cancel(connection: Connection, timer_ids: Sequence[UUID]) -> None:
@@ -166,9 +166,9 @@ async def cancel(connection: Connection, timer_ids: Sequence[UUID]) -> None:
     await connection.execute(CANCEL_TIMERS, list(timer_ids))
 
 
-async def due(connection: Connection, until: datetime, limit: int) -> list[TimerFired]:
-    """Return the next timers due until then, without claiming them."""
-    rows = await connection.fetch(LIST_DUE, until, limit)
+async def due(connection: Connection, since: datetime, until: datetime, limit: int) -> list[TimerFired]:
+    """Return the next timers due between these moments, without claiming them."""
+    rows = await connection.fetch(LIST_DUE, until, limit, since)
     return [
         TimerFired(
             row["kind"],

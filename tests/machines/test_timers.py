@@ -15,6 +15,7 @@ from contracts.message import derived_id
 from services.runtime import firing, timers
 from services.runtime.database import Pool
 from services.runtime.failures import PostgresAwayError
+from services.runtime.looking import LookBack
 from services.runtime.retrier import retry_due
 from services.runtime.timers import Timer
 from services.runtime.work import Outgoing, Work
@@ -23,7 +24,8 @@ from tests.support.tiny import Notes, SettableClock, a_consumer, effects
 
 IDS = [derived_id("timer", number) for number in range(5)]
 ANY = st.sampled_from(IDS)
-SOON = st.integers(0, 8)
+SOON = st.integers(-20, 8)
+"""Seconds from now; who was away sets what should have been long ago."""
 
 
 @dataclass(slots=True)
@@ -47,7 +49,7 @@ class Handler:
 
 
 class TimerLife(RuleBasedStateMachine):
-    """Five ids, two replicas, a retrier."""
+    """Five ids, two replicas of which the second has always just started, a retrier."""
 
     run: Callable[[Awaitable[Any]], Any]
     pool: Pool
@@ -56,6 +58,7 @@ class TimerLife(RuleBasedStateMachine):
         super().__init__()
         self.clock, self.handler = SettableClock(), Handler(self.pool)
         self.consumers = [a_consumer(self.pool, self.handler, self.clock) for _ in range(2)]
+        self.looks = LookBack()
         self.number = 0
         self.set: dict[UUID, tuple[datetime, int]] = {}
         self.parked: dict[UUID, int] = {}
@@ -72,7 +75,7 @@ class TimerLife(RuleBasedStateMachine):
 
     async def fire(self, replica: int = 0) -> None:
         consumer = self.consumers[replica]
-        await firing.fire_due(consumer.processing, self.pool, consumer.log)
+        await firing.fire_due(consumer.processing, self.pool, consumer.log, LookBack() if replica else self.looks)
 
     @rule(given=st.dictionaries(ANY, SOON, min_size=1, max_size=3))
     def a_message_sets_or_moves(self, given: dict[UUID, int]) -> None:
@@ -93,9 +96,13 @@ class TimerLife(RuleBasedStateMachine):
         self.run(self.commit((), sorted(ids)))
 
     async def commit(self, wanted: Sequence[Timer], unwanted: Sequence[UUID]) -> None:
+        timers.EARLIEST.set(None)
         async with self.pool.acquire() as connection, connection.transaction():
             await timers.schedule(connection, wanted)
             await timers.cancel(connection, unwanted)
+        due = timers.soonest(self.clock.now())
+        if due is not None:
+            self.looks.reach(due)
 
     @rule(seconds=st.integers(1, 5))
     def time_passes(self, seconds: int) -> None:

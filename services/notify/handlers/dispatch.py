@@ -20,6 +20,7 @@ from services.notify.storage import leases
 from services.notify.storage.leases import Lease
 from services.runtime.context import ServiceContext
 from services.runtime.lifecycle import first_failure, wait
+from services.runtime.looking import LookBack
 
 LOOK_SECONDS = 0.25
 """How often it is looked for what another replica has queued, or what was deferred and is due; one's own rings."""
@@ -53,6 +54,7 @@ class Dispatcher:
     called: asyncio.Queue[tuple[Lease, Outcome] | None] = field(default_factory=asyncio.Queue)
     in_hand: int = 0
     pace: Pace = field(default_factory=Pace)
+    looks: LookBack = field(default_factory=LookBack)
     _turns: asyncio.Lock = field(default_factory=asyncio.Lock)
     not_before: datetime | None = None
     """The provider asked for a pause: nobody calls before; what goes to gateways is none of its business."""
@@ -92,7 +94,10 @@ class Dispatcher:
         now = self.context.clock.now()
         paused = self.not_before is not None and now < self.not_before
         until = now + timedelta(seconds=self.settings.sms_lease_seconds)
-        taken = await leases.take(self.context.pool, now, until, limit, without_sms=paused)
+        since = self.looks.since(now)
+        taken = await leases.take(self.context.pool, now, until, limit, since=since, without_sms=paused)
+        if len(taken) < limit and not paused:
+            self.looks.seen(now)
         self.in_hand += len(taken)
         for lease in taken:
             self.leased.put_nowait(lease)

@@ -35,9 +35,11 @@ DROP_OBSOLETE = """
 -- deliveries.drop_obsolete: withdraw what still waits and means nothing in the state the case is in now
 WITH obsolete AS (
     SELECT delivery_id, 'case_' || given.state AS reason
-    FROM deliveries JOIN unnest($1::uuid[], $2::text[]) AS given (case_id, state) USING (case_id)
-    WHERE deliveries.state = 'queued' AND kept_in IS NOT NULL AND given.state <> ALL (kept_in)
-    ORDER BY delivery_id FOR UPDATE OF deliveries SKIP LOCKED
+    FROM unnest($1::uuid[], $2::text[]) AS given (case_id, state) CROSS JOIN LATERAL (
+        SELECT delivery_id FROM deliveries
+        WHERE case_id = given.case_id AND state = 'queued' AND kept_in IS NOT NULL AND given.state <> ALL (kept_in)
+        FOR UPDATE SKIP LOCKED
+    ) AS waiting
 )
 UPDATE deliveries SET
     state = 'dropped', reason = obsolete.reason, body = '', request = NULL, due_at = NULL, changed_at = $3

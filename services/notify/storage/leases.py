@@ -15,12 +15,13 @@ from contracts.values import Channel
 from services.notify.domain.delivery import State
 from services.notify.domain.outcomes import Attempt, Step
 from services.runtime.database import Connection, Pool
+from services.runtime.looking import BEGINNING
 
 TAKE = """
--- leases.take: what is due, oldest first; queued becomes sending, the others are unknown and only looked up
+-- leases.take: what is due since a moment, oldest first; queued becomes sending, the rest is unknown and only looked up
 WITH due AS (
     SELECT delivery_id, state FROM deliveries
-    WHERE state IN ('queued', 'sending', 'unknown') AND due_at <= $1 AND (channel <> 'sms' OR NOT $4)
+    WHERE state IN ('queued', 'sending', 'unknown') AND due_at <= $1 AND due_at >= $5 AND (channel <> 'sms' OR NOT $4)
     ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
 )
 UPDATE deliveries SET
@@ -33,14 +34,16 @@ RETURNING deliveries.delivery_id, case_id, purpose, milestone, channel, recipien
     attempts, sends, deliveries.due_at AS lease_until, expires_at, cause_id, cause_type, traceparent
 """
 RECORD = """
--- leases.record: outcomes of attempts whose lease is still ours; a receipt may have been quicker
+-- leases.record: outcomes of attempts whose lease is still ours; a receipt may have been quicker. Each is looked up by
+-- its id: the index of what is due is small as long as nothing dead has to be kept, and looks cheaper than it is
 WITH given AS (
     SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[])
         AS given (delivery_id, attempts, state, reason, due_at, provider, provider_ref)
 ), mine AS (
-    SELECT given.* FROM deliveries JOIN given USING (delivery_id, attempts)
-    WHERE deliveries.state IN ('sending', 'unknown')
-    ORDER BY delivery_id FOR UPDATE OF deliveries
+    SELECT given.* FROM (SELECT * FROM given ORDER BY delivery_id) AS given CROSS JOIN LATERAL (
+        SELECT attempts, state FROM deliveries WHERE delivery_id = given.delivery_id OFFSET 0 FOR UPDATE
+    ) AS leased
+    WHERE leased.attempts = given.attempts AND leased.state IN ('sending', 'unknown')
 )
 UPDATE deliveries SET
     state = mine.state, reason = mine.reason, due_at = mine.due_at, changed_at = $8,
@@ -80,10 +83,16 @@ class Lease:
 
 
 async def take(
-    pool: Pool, now: datetime, lease_until: datetime, limit: int, *, without_sms: bool = False
+    pool: Pool,
+    now: datetime,
+    lease_until: datetime,
+    limit: int,
+    *,
+    since: datetime = BEGINNING,
+    without_sms: bool = False,
 ) -> list[Lease]:
-    """Lease due deliveries to the caller; nobody else gets them before ``lease_until``."""
-    return [Lease(**dict(row)) for row in await pool.fetch(TAKE, now, lease_until, limit, without_sms)]
+    """Lease what has become due since that moment to the caller; nobody else gets it before ``lease_until``."""
+    return [Lease(**dict(row)) for row in await pool.fetch(TAKE, now, lease_until, limit, without_sms, since)]
 
 
 async def record(

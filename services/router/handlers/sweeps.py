@@ -4,6 +4,7 @@ A sweep runs beside the rounds, as another replica's would: it looks at every wa
 should wait for that.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -25,26 +26,37 @@ from services.runtime.work import Outgoing
 SWEEP = "sweep"
 SWEEP_MAX = 200
 SWEEP_SECONDS = 1.0
+IDLE_PART = 120
+"""What nobody works on is looked for so many times in the shortest time that the policy gives it, if not each sweep."""
 
 
 async def sweep_loop(context: ServiceContext) -> None:
-    """Sweep every second until told to stop."""
+    """Sweep every second until told to stop; what nobody works on is looked for less often while there is none."""
+    clock = asyncio.get_running_loop().time
+    pause = min(context.policy.routing.idle_seconds.values()) / IDLE_PART
+    idle_at, idle, said = clock(), True, False
 
     async def work(connection: Connection, now: datetime) -> Sequence[Outgoing]:
-        return await sweep(connection, now, context.policy)
+        nonlocal said
+        found = await sweep(connection, now, context.policy, idle=idle)
+        said = bool(found)
+        return found
 
     while not context.stopping.is_set():
+        idle = clock() >= idle_at
         await transact(context, work)
+        if idle and not said:
+            idle_at = clock() + pause
         await wait(context.stopping, SWEEP_SECONDS)
 
 
-async def sweep(connection: Connection, now: datetime, policy: Policy) -> list[Outgoing]:
-    """Tell new bands of waiting cases (C7), and take back what nobody works on (A7)."""
+async def sweep(connection: Connection, now: datetime, policy: Policy, *, idle: bool = True) -> list[Outgoing]:
+    """Tell new bands of waiting cases (C7), and take back what nobody works on (A7) if that is looked for."""
     moved = await queues.moved(connection, now, policy.routing, SWEEP_MAX)
-    idle = await queues.idle(connection, now, policy.routing, SWEEP_MAX)
-    if not moved and not idle:
+    left = await queues.idle(connection, now, policy.routing, SWEEP_MAX) if idle else []
+    if not moved and not left:
         return []
-    book = Book(policy, now, await cases_table.load_free(connection, {*moved, *idle}))
+    book = Book(policy, now, await cases_table.load_free(connection, {*moved, *left}))
     for case in list(book.cases.values()):
         cause = to_itself(SWEEP, case, now, None)
         occasion = Occasion(cause.cause, cause.message_id, SYSTEM, now, policy)

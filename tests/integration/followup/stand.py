@@ -16,6 +16,7 @@ from services.followup.app import SERVICE
 from services.followup.handlers import handler_of
 from services.runtime import firing
 from services.runtime.database import Pool, open_pool
+from services.runtime.looking import LookBack
 from services.runtime.migrations import migrate
 from services.runtime.processing import Processing
 from services.runtime.work import Outgoing, Received, Work
@@ -57,7 +58,7 @@ class Stand:
         """Move the clock and fire what is due then."""
         self.clock.pass_by(seconds)
         before = len(self.said)
-        while await firing.fire_due(self.processing, self.pool, self.processing.log) == 0.0:
+        while await firing.fire_due(self.processing, self.pool, self.processing.log, LookBack()) == 0.0:
             pass
         return [outgoing.message for outgoing in self.said[before:]]
 

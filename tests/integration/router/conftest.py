@@ -24,6 +24,7 @@ from services.router.storage.agents import Everybody
 from services.runtime.database import Pool, open_pool
 from services.runtime.firing import fire_due
 from services.runtime.logs import Log
+from services.runtime.looking import LookBack
 from services.runtime.migrations import migrate
 from services.runtime.processing import Processing
 from services.runtime.settings import Settings
@@ -100,7 +101,7 @@ class Router:
             return said
 
         processing = Processing(self.pool, FixedClock(self.now), "caseloop/router", handle, LOG)
-        await fire_due(processing, self.pool, LOG)
+        await fire_due(processing, self.pool, LOG, LookBack())
         self.journal += said
         return said
 

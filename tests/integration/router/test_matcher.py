@@ -11,6 +11,7 @@ import pytest
 
 from services.router.bell import Bell
 from services.router.domain.case import Case
+from services.router.handlers import sweeps
 from services.router.handlers.rounds import LOOK_MIN, LOOK_PER_PLACE, Round
 from services.router.handlers.sweeps import sweep_loop
 from services.router.matcher import AGAIN_SECONDS, IDLE_SECONDS, Matcher
@@ -133,6 +134,21 @@ async def test_a_sweep_goes_round_a_case_that_cannot_be_read(router: Router) -> 
     router.wait(7 * 86_400)
     async with running(router, Bell()):
         await until(router, "second", lambda case: case.version > held)
+
+
+async def test_while_there_is_work_that_nobody_touches_every_sweep_looks_for_more(
+    router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeps, "SWEEP_MAX", 1)
+    await router.tell(a_profile(auto_accept=True), presence("a-1", "available"))
+    await router.tell(words(demands=(proposed(),)), words("other", demands=(proposed("second"),)))
+    await router.match()
+    held = (await router.case(case_id_of("first"))).version, (await router.case(case_id_of("second"))).version
+    assert min(router.policy.routing.idle_seconds.values()) / sweeps.IDLE_PART > DEADLINE_SECONDS
+    router.wait(7 * 86_400)
+    async with running(router, Bell()):
+        await until(router, "first", lambda case: case.version > held[0])
+        await until(router, "second", lambda case: case.version > held[1])
 
 
 async def test_a_round_goes_round_an_agent_whose_profile_cannot_be_read_until_it_is_set_anew(router: Router) -> None:

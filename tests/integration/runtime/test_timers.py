@@ -10,6 +10,7 @@ import pytest
 from contracts.message import derived_id
 from services.runtime import firing, timers
 from services.runtime.database import Pool
+from services.runtime.looking import LookBack
 from services.runtime.processing import Processing
 from services.runtime.retrier import retry_due
 from services.runtime.timers import Timer
@@ -38,7 +39,7 @@ async def cancel(pool: Pool, *timer_ids: UUID) -> None:
 
 
 async def fire(processing: Processing) -> float:
-    return await firing.fire_due(processing, processing.pool, processing.log)
+    return await firing.fire_due(processing, processing.pool, processing.log, LookBack())
 
 
 async def fired(pool: Pool) -> list[int]:
@@ -258,11 +259,24 @@ async def test_the_loop_sleeps_until_it_is_woken_and_stops(tiny: Pool) -> None:
     clock, wake, stopping = SettableClock(), asyncio.Event(), asyncio.Event()
     processing = a_processing(tiny, Notes(), clock, committed=lambda _said: stopping.set())
     async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
-        tasks.create_task(firing.timers_loop(processing, tiny, wake, processing.log, stopping))
+        tasks.create_task(firing.timers_loop(processing, tiny, LookBack(), wake, processing.log, stopping))
         await schedule(tiny, timer(1))
         wake.set()
         await stopping.wait()
     assert await fired(tiny) == [1]
+
+
+async def test_what_is_left_of_a_full_batch_is_fired_next_however_late_it_is(
+    tiny: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(firing, "BATCH_MAX", 2)
+    clock, looks = SettableClock(), LookBack()
+    processing = a_processing(tiny, Notes(), clock)
+    await schedule(tiny, *(timer(number, number) for number in range(1, 6)))
+    clock.pass_by(3600)
+    for _ in range(3):
+        assert await firing.fire_due(processing, tiny, processing.log, looks) == 0
+    assert await fired(tiny) == [1, 2, 3, 4, 5]
 
 
 async def test_only_one_replica_fires_at_a_time(tiny: Pool) -> None:

@@ -8,6 +8,7 @@ from contracts.message import derived_id
 from services.runtime import firing, timers
 from services.runtime.database import Pool
 from services.runtime.fresh import STORED
+from services.runtime.looking import LookBack
 from services.runtime.timers import Timer
 from services.runtime.work import Outgoing, Work
 from tests.support.floor import NOW, outbox_ids
@@ -27,12 +28,12 @@ async def told(tiny: Pool, *settings: Timer, said: int = 0) -> list[tuple[int, b
         return [Outgoing(ended("c", number), derived_id("said", number)) for number in range(said)]
 
     def committed(count: int) -> None:
-        heard.append((count, timers.soon(NOW)))
+        heard.append((count, timers.soonest(NOW) is not None))
 
     async with tiny.acquire() as connection, connection.transaction():
         await timers.schedule(connection, [tick("first", 0)])
     processing = a_processing(tiny, handler, SettableClock(), committed=committed)
-    assert await firing.fire_due(processing, tiny, processing.log) == 0
+    assert await firing.fire_due(processing, tiny, processing.log, LookBack()) == 0
     return heard
 
 
@@ -70,7 +71,7 @@ async def test_what_is_known_after_a_commit_is_what_it_stored_and_no_more(tiny: 
     for name in ("first", "second"):
         async with tiny.acquire() as connection, connection.transaction():
             await timers.schedule(connection, [tick(name, 0)])
-        await firing.fire_due(processing, tiny, processing.log)
+        await firing.fire_due(processing, tiny, processing.log, LookBack())
     first, second = known
     assert first
     assert second

@@ -1,0 +1,88 @@
+"""Do the marks take no more space than they are, though vacuum may remove nothing?"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal
+
+import pytest
+
+from services.runtime.compaction import COMPACT, TABLES, compact
+from services.runtime.database import Connection, Pool
+
+CHURNED = 1200
+SIZE = "SELECT pg_relation_size('koff')"
+MARKS = "SELECT topic, partition, next_offset FROM koff ORDER BY topic, partition"
+
+
+async def churned(pool: Pool, times: int) -> list[tuple[str, int, int]]:
+    """Let three marks have so many versions, and return what they are."""
+    async with pool.acquire() as connection:
+        await connection.execute("INSERT INTO koff SELECT 'contacts', part, 0 FROM generate_series(0, 2) AS part")
+        await connection.executemany("UPDATE koff SET next_offset = $1", [(number,) for number in range(times // 3)])
+        await connection.execute("SELECT pg_stat_force_next_flush()")
+        await connection.execute("SELECT")  # what was counted is told when nothing else is to do
+    return [("contacts", part, times // 3 - 1) for part in range(3)]
+
+
+@asynccontextmanager
+async def a_report(pool: Pool) -> AsyncIterator[Connection]:
+    async with pool.acquire() as report, report.transaction(isolation="repeatable_read", readonly=True):
+        await report.execute("SELECT FROM inbox")
+        yield report
+
+
+async def test_marks_that_are_nearly_all_dead_are_written_anew_behind_an_open_transaction(tiny: Pool) -> None:
+    async with a_report(tiny):
+        marks = await churned(tiny, CHURNED)
+        await tiny.execute("VACUUM koff")
+        before = await tiny.fetchval(SIZE)
+        await compact(tiny, "koff")
+        assert await tiny.fetchval(SIZE) == 8192 < before
+        assert [tuple(row) for row in await tiny.fetch(MARKS)] == marks
+        await tiny.execute("UPDATE koff SET next_offset = 7 WHERE topic = 'contacts' AND partition = 1")
+    assert await tiny.fetchval("SELECT count(*) FROM koff WHERE next_offset = 7") == 1
+
+
+@pytest.mark.parametrize("table", TABLES)
+async def test_every_table_of_the_list_can_be_written_anew(tiny: Pool, table: str) -> None:
+    whole = COMPACT.format(table=table)
+    always = whole.replace("n_live_tup <= 10000 AND n_dead_tup > 1000 AND n_dead_tup > 20 * n_live_tup", "true")
+    assert always != whole
+    before = await tiny.fetchval("SELECT relfilenode FROM pg_class WHERE oid = $1::regclass", table)
+    await tiny.execute(always)
+    assert await tiny.fetchval("SELECT relfilenode FROM pg_class WHERE oid = $1::regclass", table) != before
+
+
+async def test_a_table_with_few_dead_rows_is_left_as_it_is(tiny: Pool) -> None:
+    async with a_report(tiny):
+        await churned(tiny, CHURNED // 2)
+        before = await tiny.fetchval(SIZE)
+        await compact(tiny, "koff")
+        assert await tiny.fetchval(SIZE) == before
+
+
+async def test_who_has_a_hand_on_it_is_not_waited_for(tiny: Pool) -> None:
+    async with a_report(tiny):
+        marks = await churned(tiny, CHURNED)
+        async with tiny.acquire() as mover, mover.transaction():
+            before = await tiny.fetchval(SIZE)
+            await mover.execute("UPDATE koff SET next_offset = next_offset + 1")
+            await compact(tiny, "koff")
+            assert await tiny.fetchval(SIZE) >= before
+        moved = [(topic, part, mark + 1) for topic, part, mark in marks]
+        await compact(tiny, "koff")
+        assert await tiny.fetchval(SIZE) == 8192
+        assert [tuple(row) for row in await tiny.fetch(MARKS)] == moved
+
+
+@pytest.mark.parametrize("isolation", ["repeatable_read", "serializable"])
+async def test_an_old_snapshot_writes_nothing_anew(
+    tiny: Pool, isolation: Literal["repeatable_read", "serializable"]
+) -> None:
+    async with a_report(tiny):
+        marks = await churned(tiny, CHURNED)
+        async with tiny.acquire() as connection, connection.transaction(isolation=isolation):
+            await connection.execute("SELECT FROM inbox")
+            await tiny.execute("UPDATE koff SET next_offset = next_offset + 1")
+            await connection.execute(COMPACT.format(table="koff"))
+        assert [tuple(row) for row in await tiny.fetch(MARKS)] == [(t, part, mark + 1) for t, part, mark in marks]
