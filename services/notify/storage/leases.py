@@ -34,16 +34,14 @@ RETURNING deliveries.delivery_id, case_id, purpose, milestone, channel, recipien
     attempts, sends, deliveries.due_at AS lease_until, expires_at, cause_id, cause_type, traceparent
 """
 RECORD = """
--- leases.record: outcomes of attempts whose lease is still ours; a receipt may have been quicker. Each is looked up by
--- its id: the index of what is due is small as long as nothing dead has to be kept, and looks cheaper than it is
+-- leases.record: outcomes of attempts whose lease is still ours; a receipt may have been quicker
 WITH given AS (
     SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[])
         AS given (delivery_id, attempts, state, reason, due_at, provider, provider_ref)
 ), mine AS (
-    SELECT given.* FROM (SELECT * FROM given ORDER BY delivery_id) AS given CROSS JOIN LATERAL (
-        SELECT attempts, state FROM deliveries WHERE delivery_id = given.delivery_id OFFSET 0 FOR UPDATE
-    ) AS leased
-    WHERE leased.attempts = given.attempts AND leased.state IN ('sending', 'unknown')
+    SELECT given.* FROM deliveries JOIN given USING (delivery_id, attempts)
+    WHERE deliveries.state IN ('sending', 'unknown')
+    ORDER BY delivery_id FOR UPDATE OF deliveries
 )
 UPDATE deliveries SET
     state = mine.state, reason = mine.reason, due_at = mine.due_at, changed_at = $8,

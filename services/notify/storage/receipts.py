@@ -18,10 +18,9 @@ WITH named AS (
     SELECT deliveries.delivery_id FROM deliveries
     JOIN unnest($2::text[], $3::text[]) AS given (provider, provider_ref) USING (provider, provider_ref)
 )
-SELECT spoken.* FROM (SELECT delivery_id FROM named ORDER BY delivery_id) AS named CROSS JOIN LATERAL (
-    SELECT delivery_id, case_id, purpose, milestone, channel, state, provider, provider_ref
-    FROM deliveries WHERE delivery_id = named.delivery_id FOR UPDATE
-) AS spoken
+SELECT delivery_id, case_id, purpose, milestone, channel, state, provider, provider_ref
+FROM deliveries JOIN named USING (delivery_id)
+ORDER BY delivery_id FOR UPDATE OF deliveries
 """
 MOVE = """
 -- receipts.move: new states that receipts brought; nothing is left to send
