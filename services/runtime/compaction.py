@@ -48,4 +48,5 @@ async def compaction_loop(pool: Pool, stopping: asyncio.Event) -> None:
 
 async def compact(pool: Pool, table: str) -> None:
     """Write a table anew if that makes it much smaller; who is in its way is not waited for."""
-    await pool.execute(COMPACT.format(table=table))
+    async with pool.acquire() as connection:
+        await connection.execute(COMPACT.format(table=table))

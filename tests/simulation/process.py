@@ -137,6 +137,7 @@ class Process:
         service = self._declared(context)
         front: dict[str, Loop] = dict(front_loops(service, context))
         del front["gauges"]  # they only count
+        del front["compaction"]  # PostgreSQL's statistics of the wall's time decide about it
         subscription: Any = front["consumer"]
         self.broker = put_in(subscription.__self__, self.town.bus, service.name, service.topics)
         for number, factory in enumerate(service.loops):

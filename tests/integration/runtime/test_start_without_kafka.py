@@ -14,6 +14,7 @@ import pytest
 from contracts.message import derived_id
 from deploy.local import KafkaServer, start_kafka
 from services.runtime import kafka, timers
+from services.runtime.clock import SystemClock
 from services.runtime.database import Pool, open_pool
 from services.runtime.outbox import framed
 from services.runtime.settings import Settings
@@ -28,7 +29,9 @@ STOP_SECONDS_MAX = 5.0
 async def timer_is_set(settings: Settings, pool: Pool, case: UUID) -> None:
     """Set a timer that is due."""
     async with pool.acquire() as connection, connection.transaction():
-        await timers.schedule(connection, [Timer(derived_id(case, settings.topic_prefix), NOW, "look", str(case), {})])
+        await timers.schedule(
+            connection, [Timer(derived_id(case, settings.topic_prefix), SystemClock().now(), "look", str(case), {})]
+        )
 
 
 async def test_it_waits_and_fires_its_timers_and_says_what_they_said_when_kafka_comes(
