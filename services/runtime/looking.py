@@ -29,7 +29,9 @@ class LookBack:
         if self._reached is not None:
             self._seen_until = min(self._seen_until, self._reached)
             self._reached = None
-        return BEGINNING if self._is_far(now) else max(self._seen_until, BEGINNING + BACK) - BACK
+        if self._is_far(now):
+            return BEGINNING
+        return max(min(self._seen_until, now), BEGINNING + BACK) - BACK  # a clock may be set back a little, too
 
     def seen(self, now: datetime) -> None:
         """Note that the look that began at this moment has found all that was due, and nothing of it is left."""

@@ -67,3 +67,10 @@ def test_the_earliest_moment_there_is_can_be_reached() -> None:
 def test_a_clock_that_was_set_back_begins_anew() -> None:
     looks = seen_at_the_start()
     assert looks.since(NOW - SECOND) == BEGINNING
+
+
+def test_a_clock_that_was_set_back_by_less_than_has_passed_looks_no_later_than_it_shows() -> None:
+    looks = seen_at_the_start()
+    looks.since(NOW + 20 * SECOND)
+    looks.seen(NOW + 20 * SECOND)
+    assert looks.since(NOW + 5 * SECOND) == NOW + 5 * SECOND - BACK
