@@ -11,8 +11,8 @@ from services.runtime.lifecycle import wait
 
 PAUSE_SECONDS = 10.0
 TABLES = ("koff", "outbox_leases")
-"""A snapshot older than a truncate sees nothing of a table that it comes to later. Who restores a dump that lacks marks
-reads again what its inbox knows, and leases are made anew: of tables that say more this may not be done."""
+"""A snapshot older than a truncate sees nothing of a table that it comes to later. Marks stand in Kafka, too, and
+leases are made anew: of tables that say more this may not be done."""
 COMPACT = """
 -- compaction.compact: write a table anew of which far more rows are dead than alive, if nobody has a hand on it. The
 -- snapshot that reads it must be younger than the lock

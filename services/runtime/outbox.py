@@ -29,7 +29,7 @@ SELECT bucket, frames FROM unnest($1::smallint[], $2::bytea[]) WITH ORDINALITY A
 ORDER BY place
 RETURNING id
 """
-RETIRE_ROWS = 500
+RETIRE_ROWS = 1000
 """So many rows that have gone are worth a look whether all have."""
 RETIRE = """
 -- outbox.retire: give the space of all rows back, if none is left; not when somebody is just writing one. A snapshot

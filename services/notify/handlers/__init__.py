@@ -1,7 +1,7 @@
 """What happens when notify is told something? One handler for all that it listens to."""
 
-import asyncio
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from contracts.channel import DeliveryReported
@@ -33,6 +33,7 @@ from contracts.router import (
 from services.notify import metrics
 from services.notify.domain import requests
 from services.notify.handlers import receipts, telling
+from services.notify.queued import Queued
 from services.runtime.work import Handler, Outgoing, Received, Work
 
 CASE_EVENTS: frozenset[type[CaseEvent]] = frozenset({
@@ -46,8 +47,8 @@ WANTS: frozenset[type[Message]] = CASE_EVENTS | {
 }  # fmt: skip
 
 
-def handler_of(policy: Policy, queued: asyncio.Event) -> Handler:
-    """Return the handler; ``queued`` is set when a transaction has left something for the dispatcher."""
+def handler_of(policy: Policy, queued: Queued) -> Handler:
+    """Return the handler; ``queued`` rings when a transaction has left something for the dispatcher."""
 
     async def handle(work: Work) -> list[Outgoing]:
         reports = [received for received in work.received if received.type == DeliveryReported.type]
@@ -55,7 +56,7 @@ def handler_of(policy: Policy, queued: asyncio.Event) -> Handler:
         calls = [call for received in _due(work) for call in _calls(received, policy)]
         answered = await receipts.receive(work, reports, policy)
         if told.waiting:
-            work.after_commit.append(queued.set)
+            work.after_commit.append(partial(queued.ring, work.now))
         return [*told.outgoing, *calls, *answered]
 
     return handle

@@ -14,13 +14,13 @@ from services.notify import metrics
 from services.notify.domain.outcomes import Accepted, Outcome, Postponed, Refused, Untouched
 from services.notify.domain.pace import Pace
 from services.notify.handlers.recording import record, request_of
+from services.notify.queued import Queued
 from services.notify.senders.http import HttpSender, open_sender
 from services.notify.settings import NotifySettings
 from services.notify.storage import leases
 from services.notify.storage.leases import Lease
 from services.runtime.context import ServiceContext
 from services.runtime.lifecycle import first_failure, wait
-from services.runtime.looking import LookBack
 
 LOOK_SECONDS = 0.25
 """How often it is looked for what another replica has queued, or what was deferred and is due; one's own rings."""
@@ -34,7 +34,7 @@ STOP_SHARE = 0.5
 """What calls in progress may take of the time for an orderly stop; what is cut is looked up later."""
 
 
-async def dispatch(context: ServiceContext, queued: asyncio.Event) -> None:
+async def dispatch(context: ServiceContext, queued: Queued) -> None:
     """Send what is due until told to stop."""
     settings = context.settings_as(NotifySettings)
     async with open_sender(settings) as sender:
@@ -48,13 +48,11 @@ class Dispatcher:
     context: ServiceContext
     settings: NotifySettings
     sender: HttpSender | None
-    queued: asyncio.Event
-    """Set when something may be due or a caller is free."""
+    queued: Queued
     leased: asyncio.Queue[Lease | None] = field(default_factory=asyncio.Queue)
     called: asyncio.Queue[tuple[Lease, Outcome] | None] = field(default_factory=asyncio.Queue)
     in_hand: int = 0
     pace: Pace = field(default_factory=Pace)
-    looks: LookBack = field(default_factory=LookBack)
     _turns: asyncio.Lock = field(default_factory=asyncio.Lock)
     not_before: datetime | None = None
     """The provider asked for a pause: nobody calls before; what goes to gateways is none of its business."""
@@ -94,10 +92,10 @@ class Dispatcher:
         now = self.context.clock.now()
         paused = self.not_before is not None and now < self.not_before
         until = now + timedelta(seconds=self.settings.sms_lease_seconds)
-        since = self.looks.since(now)
+        since = self.queued.looks.since(now)
         taken = await leases.take(self.context.pool, now, until, limit, since=since, without_sms=paused)
         if len(taken) < limit and not paused:
-            self.looks.seen(now)
+            self.queued.looks.seen(now)
         self.in_hand += len(taken)
         for lease in taken:
             self.leased.put_nowait(lease)
@@ -161,9 +159,10 @@ class Dispatcher:
                     ended = True
                 else:
                     batch.append(more)
+            began = self.context.clock.now()
             await self._write(batch)
             self.in_hand -= len(batch)
-            self.queued.set()
+            self.queued.ring(began)
             if ended:
                 return
 

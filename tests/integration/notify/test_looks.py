@@ -1,6 +1,5 @@
 """Is nothing missed by looks that begin where the last one ended?"""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -32,7 +31,7 @@ async def dispatcher_of(notify: Stand) -> Dispatcher:
     """Return a dispatcher that has looked once, and nothing was there; some messages are due, and not just now."""
     context, clock = notify.context, notify.context.clock
     assert isinstance(clock, MovedClock)
-    dispatcher = Dispatcher(context, context.settings_as(NotifySettings), None, asyncio.Event())
+    dispatcher = Dispatcher(context, context.settings_as(NotifySettings), None, notify.queued)
     assert await dispatcher._take(CASES) == 0
     for number in range(CASES):
         await notify.hear(*case(number), cause=str(number))
@@ -52,6 +51,18 @@ async def test_what_waits_for_a_provider_who_pauses_is_taken_when_he_is_back(not
     assert await dispatcher._take(CASES) == 0
     dispatcher.not_before = None
     assert await dispatcher._take(CASES) == CASES
+
+
+async def test_what_a_long_transaction_queued_is_taken_by_the_look_that_it_rings_for(notify: Stand) -> None:
+    clock = notify.context.clock
+    assert isinstance(clock, MovedClock)
+    dispatcher = Dispatcher(notify.context, notify.context.settings_as(NotifySettings), None, notify.queued)
+    clock.at += 2 * BACK
+    assert await dispatcher._take(CASES) == 0
+    clock.at -= 2 * BACK
+    await notify.hear(*case())  # as by a transaction that began then
+    clock.at += 2 * BACK
+    assert await dispatcher._take(CASES) == 1
 
 
 async def test_a_timer_that_was_due_long_ago_is_looked_for(notify: Stand) -> None:
