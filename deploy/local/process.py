@@ -28,7 +28,8 @@ _SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
 _PORTS = range(20_000, 32_000)
 """Below the range from which systems take the ports of outgoing connections: a port found free stays free."""
 _PORTS_IN_TURN = itertools.cycle(random.sample(_PORTS, len(_PORTS)))
-"""Chance spreads neighbours. None comes twice: who is given several at once binds the first long after the last."""
+"""Chance spreads neighbours. None comes twice before all have had their turn: who is given several at once binds the
+first long after the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def accepts(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 on which nobody listens, and that this process has not given before."""
+    """Return a TCP port of 127.0.0.1 on which nobody listens, and that this process has not given for long."""
     for port in itertools.islice(_PORTS_IN_TURN, 200):
         if _is_free(port):
             return port

@@ -4,9 +4,9 @@ from contracts.policy import Policy
 from services.notify.channels.receipts import routes
 from services.notify.handlers import WANTS, handler_of
 from services.notify.handlers.dispatch import dispatch
-from services.notify.queued import Queued
 from services.notify.reading import reads
 from services.notify.settings import NotifySettings
+from services.runtime.looking import DueEvent
 from services.runtime.service import Service, ServiceContext
 from services.runtime.waiting import UNHURRIED
 from services.runtime.work import Handler
@@ -14,7 +14,7 @@ from services.runtime.work import Handler
 
 def service() -> Service:
     """Return notify, wired: the handler rings for the dispatcher when it has queued something."""
-    queued = Queued()
+    queued = DueEvent()
 
     def handler(policy: Policy) -> Handler:
         return handler_of(policy, queued)

@@ -14,7 +14,7 @@ from services.runtime.errors import TransientError
 from services.runtime.fresh import STORED, Fresh
 from services.runtime.lifecycle import wait
 from services.runtime.logs import Log
-from services.runtime.looking import LookBack
+from services.runtime.looking import DueEvent
 from services.runtime.publishing import Publisher
 from services.runtime.settings import Settings
 from services.runtime.tracing import UNTRACED, Tracing
@@ -42,8 +42,7 @@ class ServiceContext:
     tracing: Tracing = UNTRACED
     outbox_wake: asyncio.Event = field(default_factory=asyncio.Event)
     outbox_fresh: Fresh = field(default_factory=Fresh)
-    timers_wake: asyncio.Event = field(default_factory=asyncio.Event)
-    timers_looks: LookBack = field(default_factory=LookBack)
+    timers_due: DueEvent = field(default_factory=DueEvent)
 
     @property
     def source(self) -> str:
@@ -63,8 +62,7 @@ class ServiceContext:
             self.outbox_wake.set()
         due = timers.soonest(self.clock.now())
         if due is not None:
-            self.timers_looks.reach(due)
-            self.timers_wake.set()
+            self.timers_due.ring(due)
 
     async def transact(self, work: Transaction) -> None:
         """Do the work and store what it says in one transaction, then wake the relay.

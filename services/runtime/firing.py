@@ -16,7 +16,7 @@ from services.runtime import metrics, parking, timers
 from services.runtime.database import Connection, Pool
 from services.runtime.lifecycle import wait
 from services.runtime.logs import Log
-from services.runtime.looking import LookBack
+from services.runtime.looking import DueEvent, LookBack
 from services.runtime.pieces import BusyError, Claimed, Entry, Park, Piece, halves
 from services.runtime.processing import Processing
 from services.runtime.records import Record
@@ -78,15 +78,14 @@ class DueTimers:
 async def timers_loop(
     processing: Processing,
     pool: Pool,
-    looks: LookBack,
-    wake: asyncio.Event,
+    wake: DueEvent,
     log: Log,
     stopping: asyncio.Event,
 ) -> None:
     """Fire timers until told to stop; sleeps until the next is due, at most ``IDLE_SECONDS``, or until woken."""
     while not stopping.is_set():
         wake.clear()
-        pause = await fire_due(processing, pool, log, looks)
+        pause = await fire_due(processing, pool, log, wake.looks)
         if pause > 0:
             await _sleep(pause, wake, stopping)
 

@@ -32,7 +32,7 @@ def front_loops(service: "Service", context: ServiceContext) -> Mapping[str, Loo
     subscription = Subscription(settings, service.name, service.topics, consumer, log, rest=service.rest)
     return {
         "consumer": subscription.run,
-        "timers": partial(timers_loop, processing, pool, context.timers_looks, context.timers_wake, log),
+        "timers": partial(timers_loop, processing, pool, context.timers_due, log),
         "retrier": partial(retrier_loop, processing, pool, open_record, keep, log),
         "retirement": partial(retirement_loop, pool, clock, keep, log),
         "compaction": partial(compaction_loop, pool),

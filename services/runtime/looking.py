@@ -5,6 +5,7 @@ keeps all that was ever due, and a look from its beginning passes over it. So a 
 before it, which saw the rest, and only now and then at the beginning.
 """
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -45,3 +46,17 @@ class LookBack:
 
     def _is_far(self, now: datetime) -> bool:
         return not timedelta(0) <= now - self._far_at < FAR
+
+
+class DueEvent(asyncio.Event):
+    """Set when there is something to look for; it keeps from where the one loop that waits for it has to look."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        super().__init__()
+        self.looks = LookBack()
+
+    def ring(self, moment: datetime) -> None:
+        """Tell that a commit has left something that is due at this moment or later."""
+        self.looks.reach(moment)
+        self.set()

@@ -19,7 +19,7 @@ from services.runtime.database import Pool, open_pool
 from services.runtime.firing import timers_loop
 from services.runtime.journey import GC_THRESHOLDS
 from services.runtime.logs import Log
-from services.runtime.looking import LookBack
+from services.runtime.looking import DueEvent
 from services.runtime.processing import Processing
 from services.runtime.timers import Timer, schedule
 from services.runtime.work import Outgoing, TimerFired, Work
@@ -75,7 +75,7 @@ class Wheel:
         log, stopping = Log("bench", "error"), asyncio.Event()
         processing = Processing(self.pool, self.clock, "caseloop/bench", self._fire, log, committed=self._committed)
         async with asyncio.TaskGroup() as group:
-            group.create_task(timers_loop(processing, self.pool, LookBack(), asyncio.Event(), log, stopping))
+            group.create_task(timers_loop(processing, self.pool, DueEvent(), log, stopping))
             try:
                 yield
             finally:

@@ -16,7 +16,6 @@ from services.intake.app import SERVICE as INTAKE
 from services.notify.app import SERVICE as NOTIFY
 from services.notify.handlers import handler_of as notify_handler_of
 from services.notify.handlers.dispatch import Dispatcher
-from services.notify.queued import Queued
 from services.notify.settings import NotifySettings
 from services.router.app import service as router_service
 from services.router.bell import Bell
@@ -25,6 +24,7 @@ from services.runtime.front import front_loops
 from services.runtime.leases import Leases
 from services.runtime.lifecycle import Lifecycle, Loop
 from services.runtime.logs import Event, Log
+from services.runtime.looking import DueEvent
 from services.runtime.relay import Relay
 from services.runtime.service import Service
 from services.runtime.settings import Settings
@@ -185,7 +185,7 @@ class Process:
         return replace(plain, handler_of=lambda policy: _compiled(plain, policy))
 
     def _notify(self, context: ServiceContext) -> Service:
-        queued = Queued()
+        queued = DueEvent()
         settings = context.settings_as(NotifySettings)
         sender = SimulatedSender(self.town.provider, self, settings.sms_timeout_seconds)
 

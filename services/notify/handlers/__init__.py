@@ -33,7 +33,7 @@ from contracts.router import (
 from services.notify import metrics
 from services.notify.domain import requests
 from services.notify.handlers import receipts, telling
-from services.notify.queued import Queued
+from services.runtime.looking import DueEvent
 from services.runtime.work import Handler, Outgoing, Received, Work
 
 CASE_EVENTS: frozenset[type[CaseEvent]] = frozenset({
@@ -47,7 +47,7 @@ WANTS: frozenset[type[Message]] = CASE_EVENTS | {
 }  # fmt: skip
 
 
-def handler_of(policy: Policy, queued: Queued) -> Handler:
+def handler_of(policy: Policy, queued: DueEvent) -> Handler:
     """Return the handler; ``queued`` rings when a transaction has left something for the dispatcher."""
 
     async def handle(work: Work) -> list[Outgoing]:

@@ -14,13 +14,13 @@ from services.notify import metrics
 from services.notify.domain.outcomes import Accepted, Outcome, Postponed, Refused, Untouched
 from services.notify.domain.pace import Pace
 from services.notify.handlers.recording import record, request_of
-from services.notify.queued import Queued
 from services.notify.senders.http import HttpSender, open_sender
 from services.notify.settings import NotifySettings
 from services.notify.storage import leases
 from services.notify.storage.leases import Lease
 from services.runtime.context import ServiceContext
 from services.runtime.lifecycle import first_failure, wait
+from services.runtime.looking import DueEvent
 
 LOOK_SECONDS = 0.25
 """How often it is looked for what another replica has queued, or what was deferred and is due; one's own rings."""
@@ -34,7 +34,7 @@ STOP_SHARE = 0.5
 """What calls in progress may take of the time for an orderly stop; what is cut is looked up later."""
 
 
-async def dispatch(context: ServiceContext, queued: Queued) -> None:
+async def dispatch(context: ServiceContext, queued: DueEvent) -> None:
     """Send what is due until told to stop."""
     settings = context.settings_as(NotifySettings)
     async with open_sender(settings) as sender:
@@ -48,7 +48,8 @@ class Dispatcher:
     context: ServiceContext
     settings: NotifySettings
     sender: HttpSender | None
-    queued: Queued
+    queued: DueEvent
+    """Set when something may be due or a caller is free."""
     leased: asyncio.Queue[Lease | None] = field(default_factory=asyncio.Queue)
     called: asyncio.Queue[tuple[Lease, Outcome] | None] = field(default_factory=asyncio.Queue)
     in_hand: int = 0

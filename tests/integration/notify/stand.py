@@ -20,13 +20,13 @@ from contracts.registry import MESSAGES
 from services.notify.app import SERVICE
 from services.notify.handlers import handler_of
 from services.notify.handlers.dispatch import dispatch
-from services.notify.queued import Queued
 from services.notify.settings import NotifySettings
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.context import ServiceContext
 from services.runtime.database import Connection, open_pool
 from services.runtime.frames import Frame, unpack
 from services.runtime.logs import Log
+from services.runtime.looking import DueEvent
 from services.runtime.migrations import migrate
 from services.runtime.partitioning import Place
 from services.runtime.publishing import Published
@@ -76,7 +76,7 @@ class Stand:
 
     context: ServiceContext
     handler: Handler
-    queued: Queued
+    queued: DueEvent
     recorder: Recorder
     idle: list[str] = field(default_factory=list)
     """The types of what changed nothing, as the handler said."""
@@ -159,7 +159,7 @@ async def standing(
         "sms_retry_seconds_first": 0.05, "sms_calls_max": 16,
     } | settings)  # fmt: skip
     async with open_pool(given, "notify") as pool:
-        recorder, queued = Recorder(), Queued()
+        recorder, queued = Recorder(), DueEvent()
         context = ServiceContext(
             service="notify", settings=given, pool=pool, policy=policy, clock=clock or SystemClock(),
             log=Log("notify", "error"), publisher=recorder, stopping=asyncio.Event(),

@@ -66,7 +66,7 @@ async def test_what_a_long_transaction_queued_is_taken_by_the_look_that_it_rings
 
 
 async def test_a_timer_that_was_due_long_ago_is_looked_for(notify: Stand) -> None:
-    looks, now = notify.context.timers_looks, BEGAN
+    looks, now = notify.context.timers_due.looks, BEGAN
     looks.since(now)
     looks.seen(now)
 

@@ -10,7 +10,7 @@ import pytest
 from contracts.message import derived_id
 from services.runtime import firing, timers
 from services.runtime.database import Pool
-from services.runtime.looking import LookBack
+from services.runtime.looking import DueEvent, LookBack
 from services.runtime.processing import Processing
 from services.runtime.retrier import retry_due
 from services.runtime.timers import Timer
@@ -256,10 +256,10 @@ async def test_the_lock_order_of_business_first_leaves_no_deadlock(tiny: Pool) -
 
 
 async def test_the_loop_sleeps_until_it_is_woken_and_stops(tiny: Pool) -> None:
-    clock, wake, stopping = SettableClock(), asyncio.Event(), asyncio.Event()
+    clock, wake, stopping = SettableClock(), DueEvent(), asyncio.Event()
     processing = a_processing(tiny, Notes(), clock, committed=lambda _said: stopping.set())
     async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
-        tasks.create_task(firing.timers_loop(processing, tiny, LookBack(), wake, processing.log, stopping))
+        tasks.create_task(firing.timers_loop(processing, tiny, wake, processing.log, stopping))
         await schedule(tiny, timer(1))
         wake.set()
         await stopping.wait()
