@@ -39,57 +39,58 @@ SELECT case_id, agent_id FROM cases WHERE case_id = ANY ($1::uuid[]) AND agent_i
 INSERT = """
 -- cases.insert: new cases; one that another transaction opened meanwhile is left out
 WITH marked AS (
-    INSERT INTO snapshots_due (case_id, since) SELECT unnest($1::uuid[]), $19 ON CONFLICT DO NOTHING
+    INSERT INTO snapshots_due (case_id, since) SELECT unnest($1::uuid[]), $20 ON CONFLICT DO NOTHING
 )
 INSERT INTO cases (
     case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
-    band_ceiling, queued_at, worked_at, needs, body, confined_version
+    band_ceiling, queued_at, worked_at, needs, body, confined_version, severity
 )
 SELECT case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
-    band_ceiling, queued_at, worked_at, needs, body, confined_version
+    band_ceiling, queued_at, worked_at, needs, body, confined_version, severity
 FROM unnest(
     $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::text[], $9::integer[],
     $10::integer[], $11::timestamptz[], $12::integer[], $13::integer[], $14::timestamptz[], $15::timestamptz[],
-    $16::bytea[], $17::bytea[], $18::integer[]
+    $16::bytea[], $17::bytea[], $18::integer[], $19::text[]
 ) AS new (
     case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
-    band_ceiling, queued_at, worked_at, needs, body, confined_version
+    band_ceiling, queued_at, worked_at, needs, body, confined_version, severity
 )
 ON CONFLICT (case_id) DO NOTHING
 """
 QUEUED = """
 -- cases.queued: cases that this transaction has locked and that stand in a queue now
 WITH marked AS (
-    INSERT INTO snapshots_due (case_id, since) SELECT unnest($1::uuid[]), $19 ON CONFLICT DO NOTHING
+    INSERT INTO snapshots_due (case_id, since) SELECT unnest($1::uuid[]), $20 ON CONFLICT DO NOTHING
 )
 UPDATE cases SET
     version = new.version, state = new.state, queue = new.queue, holder = new.holder, channel = new.channel,
     units = new.units, agent_id = new.agent_id, points = new.points, target_seconds = new.target_seconds,
     aged_from = new.aged_from, band_floor = new.band_floor, band_ceiling = new.band_ceiling,
     queued_at = new.queued_at, worked_at = new.worked_at, needs = new.needs, body = new.body,
-    confined_version = new.confined_version
+    confined_version = new.confined_version, severity = new.severity
 FROM unnest(
     $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::text[], $9::integer[],
     $10::integer[], $11::timestamptz[], $12::integer[], $13::integer[], $14::timestamptz[], $15::timestamptz[],
-    $16::bytea[], $17::bytea[], $18::integer[]
+    $16::bytea[], $17::bytea[], $18::integer[], $19::text[]
 ) AS new (
     case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
-    band_ceiling, queued_at, worked_at, needs, body, confined_version
+    band_ceiling, queued_at, worked_at, needs, body, confined_version, severity
 )
 WHERE cases.case_id = new.case_id
 """
 UPDATE = """
 -- cases.update: cases that this transaction has locked and that stand in no queue; what ranked them there stays
 WITH marked AS (
-    INSERT INTO snapshots_due (case_id, since) SELECT unnest($1::uuid[]), $10 ON CONFLICT DO NOTHING
+    INSERT INTO snapshots_due (case_id, since) SELECT unnest($1::uuid[]), $11 ON CONFLICT DO NOTHING
 )
 UPDATE cases SET
     version = new.version, state = new.state, queue = NULL, holder = new.holder, channel = new.channel,
-    units = new.units, agent_id = new.agent_id, worked_at = new.worked_at, needs = NULL, body = new.body
+    units = new.units, agent_id = new.agent_id, worked_at = new.worked_at, severity = new.severity, needs = NULL,
+    body = new.body
 FROM unnest(
     $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::timestamptz[],
-    $9::bytea[]
-) AS new (case_id, version, state, holder, channel, units, agent_id, worked_at, body)
+    $9::text[], $10::bytea[]
+) AS new (case_id, version, state, holder, channel, units, agent_id, worked_at, severity, body)
 WHERE cases.case_id = new.case_id
 """
 SET_ASIDE = """
@@ -190,6 +191,7 @@ def _row(case: Case, policy: Policy) -> tuple[object, ...]:
         taken.units if taken else policy.routing.capacity.units[channel],
         case.agent_id,
         case.worked_at,
+        case.classification.severity,
         bodies.write(case),
     )
 
@@ -201,7 +203,7 @@ def _may_go_anywhere(case: Case) -> bool:
 
 def _queued_row(case: Case, policy: Policy, traceparent: str | None) -> tuple[object, ...]:
     """Return the whole row: by these columns the case is found, ranked and matched while it waits."""
-    case_id, version, state, holder, channel, units, agent_id, worked_at, body = _row(case, policy)
+    case_id, version, state, holder, channel, units, agent_id, worked_at, severity, body = _row(case, policy)
     standing = rank(case, policy.routing.priority)
     floor, ceiling = band_limits(case.priority.band, policy.routing.priority)
     queued = case.state == "queued"
@@ -224,6 +226,7 @@ def _queued_row(case: Case, policy: Policy, traceparent: str | None) -> tuple[ob
         _needs(case, traceparent) if queued else None,
         body,
         None if _may_go_anywhere(case) else case.version,
+        severity,
     )
 
 

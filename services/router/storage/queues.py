@@ -99,8 +99,12 @@ WHERE priority >= band_ceiling OR priority < band_floor
 LIMIT $6
 """
 IDLE = """
--- queues.idle: which cases in work has nobody touched for long (A7)?
-SELECT case_id FROM cases WHERE holder IS NOT NULL AND state = 'assigned' AND worked_at < $1 ORDER BY worked_at LIMIT $2
+-- queues.idle: which cases in work has nobody touched for longer than their severity allows (A7)? Of a row that does
+-- not tell it, which an older release wrote, for longer than any allows
+SELECT case_id FROM cases
+WHERE holder IS NOT NULL AND state = 'assigned'
+    AND worked_at <= coalesce(($2::timestamptz[])[array_position($1::text[], severity)], $3)
+ORDER BY worked_at LIMIT $4
 """
 
 
@@ -190,9 +194,10 @@ async def moved(connection: Connection, now: datetime, policy: RoutingPolicy, li
 
 
 async def idle(connection: Connection, now: datetime, policy: RoutingPolicy, limit: int) -> list[UUID]:
-    """Return cases in work that nobody touched for the shortest of the policy's times."""
-    since = now - timedelta(seconds=min(policy.idle_seconds.values()))
-    return [row["case_id"] for row in await connection.fetch(IDLE, since, limit)]
+    """Return cases in work that nobody touched for the policy's time of their severity."""
+    bounds = {severity: now - timedelta(seconds=seconds) for severity, seconds in policy.idle_seconds.items()}
+    rows = await connection.fetch(IDLE, list(bounds), list(bounds.values()), max(bounds.values()), limit)
+    return [row["case_id"] for row in rows]
 
 
 def opened(case: Case, now: datetime, policy: RoutingPolicy, traceparent: str | None) -> Queued:

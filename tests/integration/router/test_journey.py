@@ -3,13 +3,15 @@
 from datetime import timedelta
 
 import orjson
+import pytest
 
 from contracts import desk
 from contracts import router as said_by_router
 from contracts.message import derived_id
 from contracts.router import verify_hash
+from services.router.handlers import sweeps
 from tests.integration.router.conftest import Router, event, names
-from tests.unit.router.given import a_profile, case_id_of, command, presence, proposed, words
+from tests.unit.router.given import a_classification, a_profile, case_id_of, command, presence, proposed, words
 
 CASE = case_id_of("first")
 
@@ -146,3 +148,21 @@ async def test_idle_work_goes_back_to_the_queue(router: Router) -> None:
     assert names(await router.sweep()) == []
     router.wait(1)
     assert names(await router.sweep()) == ["released"]
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_idle_work_of_short_patience_does_not_stand_behind_other_work(
+    router: Router, monkeypatch: pytest.MonkeyPatch, *, told: bool
+) -> None:
+    monkeypatch.setattr(sweeps, "SWEEP_MAX", 1 if told else 2)
+    await router.tell(a_profile(auto_accept=True), presence("a-1", "available"), words(demands=(proposed(),)))
+    await router.match()
+    router.wait(60)
+    grave = proposed("grave", classification=a_classification("urgent"))
+    await router.tell(words("grave", demands=(grave,)))
+    await router.match()
+    if not told:  # an older release wrote these rows
+        await router.pool.execute("UPDATE cases SET severity = NULL")
+    router.wait(router.policy.routing.idle_seconds["urgent"])
+    assert names(await router.sweep()) == ["released"]
+    assert (await router.case(case_id_of("grave"))).state == "queued"
