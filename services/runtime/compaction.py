@@ -10,20 +10,26 @@ from services.runtime.database import Pool
 from services.runtime.lifecycle import wait
 
 PAUSE_SECONDS = 10.0
+AGAIN_SECONDS = 2.0
+"""Pause when a table was found too large: who had a hand on it is gone soon, and is not waited for."""
 TABLES = ("koff", "outbox_leases")
 """A snapshot older than a truncate sees nothing of a table that it comes to later. Marks stand in Kafka, too, and
 leases are made anew: of tables that say more this may not be done."""
+TOO_LARGE = """
+-- compaction.too_large: has this table far more dead rows than live ones?
+SELECT EXISTS (
+    SELECT FROM pg_stat_all_tables WHERE relid = $1::text::regclass
+        AND n_live_tup <= 10000 AND n_dead_tup > 1000 AND n_dead_tup > 20 * n_live_tup
+)
+"""
 COMPACT = """
--- compaction.compact: write a table anew of which far more rows are dead than alive, if nobody has a hand on it. The
--- snapshot that reads it must be younger than the lock
+-- compaction.compact: write a table anew, if nobody has a hand on it. The snapshot that reads it must be younger than
+-- the lock
 DO $$
 DECLARE
     kept {table}[];
 BEGIN
-    IF current_setting('transaction_isolation') <> 'read committed' OR NOT EXISTS (
-        SELECT FROM pg_stat_all_tables WHERE relid = '{table}'::regclass
-            AND n_live_tup <= 10000 AND n_dead_tup > 1000 AND n_dead_tup > 20 * n_live_tup
-    ) THEN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
         RETURN;
     END IF;
     PERFORM set_config('lock_timeout', '20ms', true);
@@ -41,12 +47,14 @@ $$
 async def compaction_loop(pool: Pool, stopping: asyncio.Event) -> None:
     """Look after the tables until told to stop."""
     while not stopping.is_set():
-        for table in TABLES:
-            await compact(pool, table)
-        await wait(stopping, PAUSE_SECONDS)
+        tried = [await compact(pool, table) for table in TABLES]
+        await wait(stopping, AGAIN_SECONDS if any(tried) else PAUSE_SECONDS)
 
 
-async def compact(pool: Pool, table: str) -> None:
-    """Write a table anew if that makes it much smaller; who is in its way is not waited for."""
+async def compact(pool: Pool, table: str) -> bool:
+    """Write a table anew if that makes it much smaller and nobody is in the way; return whether it was too large."""
     async with pool.acquire() as connection:
-        await connection.execute(COMPACT.format(table=table))
+        too_large: bool = await connection.fetchval(TOO_LARGE, table)
+        if too_large:
+            await connection.execute(COMPACT.format(table=table))
+        return too_large
