@@ -23,6 +23,9 @@ _LAST = datetime.fromisoformat("9999-12-31T23:59:59+00:00")
 _EVERYBODY = UUID(int=2**128 - 1)
 """Places before and after all others: a place that is always there can begin a walk along an index."""
 
+_NOT_OPEN = (None, "closed", "merged", "spam")
+"""States whose cases ``cases.ended`` says are over, and any state."""
+
 _COLUMNS = ", ".join(f"cases.{name}" for name in Board._fields)
 
 _BOARD = f"""
@@ -35,6 +38,14 @@ LIST_CASES = f"""
 -- cases.list: the board, newest first, from a place on
 {_BOARD.strip()}
 WHERE (opened_at, case_id) < ($1, $2::uuid) AND ($3::text IS NULL OR state = $3)
+    AND ($4::text IS NULL OR department = $4)
+ORDER BY opened_at DESC, case_id DESC LIMIT $5
+"""
+
+LIST_OPEN = f"""
+-- cases.list_open: the cases in a state in which they are not over, newest first, from a place on
+{_BOARD.strip()}
+WHERE NOT ended AND (opened_at, case_id) < ($1, $2::uuid) AND state = $3
     AND ($4::text IS NULL OR department = $4)
 ORDER BY opened_at DESC, case_id DESC LIMIT $5
 """
@@ -147,7 +158,7 @@ async def list_cases(connection: Connection, wanted: Filter) -> list[tuple[Board
     elif wanted.agent_id is not None:
         rows = await connection.fetch(LIST_OF_AGENT, *usual, wanted.agent_id)
     else:
-        rows = await connection.fetch(LIST_CASES, *usual)
+        rows = await connection.fetch(LIST_CASES if wanted.state in _NOT_OPEN else LIST_OPEN, *usual)
     return [(_board(row), _opened(row)) for row in rows]
 
 

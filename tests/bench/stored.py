@@ -39,7 +39,8 @@ SELECT format(
         ELSE '%I'
     END, column_name), ', ' ORDER BY ordinal_position),
     table_schema || '_' || table_name)
-FROM information_schema.columns WHERE table_schema = $1 AND table_name = $2 GROUP BY table_schema, table_name
+FROM information_schema.columns WHERE table_schema = $1 AND table_name = $2 AND is_generated = 'NEVER'
+GROUP BY table_schema, table_name
 """
 HASTE = (
     "ALTER SYSTEM SET full_page_writes = off",

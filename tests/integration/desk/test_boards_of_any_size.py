@@ -33,6 +33,7 @@ READ = """
 -- How many rows of desk's tables this transaction has looked at so far.
 SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables WHERE schemaname = 'desk'
 """
+ON_PAGE = "SELECT n_tup_hot_upd FROM pg_stat_xact_user_tables WHERE relid = 'cases'::regclass"
 COUNTED = """
 -- What the summary says, counted from end to end.
 SELECT (SELECT count(*) FROM cases WHERE state NOT IN ('closed', 'merged', 'spam')) AS cases_open,
@@ -54,6 +55,10 @@ QUESTIONS = [
     pytest.param(Filter(customer_id=RARE_CUSTOMER, limit=PAGE), 3, id="customer"),
     pytest.param(Filter(agent_id=RARE_AGENT, limit=PAGE), 3, id="agent"),
     pytest.param(Filter(agent_id="other-1", limit=PAGE), PAGE, id="agent with many"),
+    pytest.param(Filter(state="queued", limit=PAGE), 3, id="state that few are in"),
+    pytest.param(Filter(state="queued", department="nobody's", limit=PAGE), 0, id="state and department"),
+    pytest.param(Filter(state="waiting_customer", limit=PAGE), 0, id="state that none is in"),
+    pytest.param(Filter(state="closed", limit=PAGE), PAGE, id="state that nearly all are in"),
     pytest.param(Filter(agent_id="other-1", customer_id=RARE_CUSTOMER, limit=PAGE), 0, id="both"),
 ]
 
@@ -83,12 +88,23 @@ async def test_the_pages_of_a_customer_neither_lose_nor_repeat_a_case(pool: Pool
     assert seen == ["N2001", "N2002", "N2003"]
 
 
+async def test_only_an_end_takes_the_update_of_a_state_off_its_page(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        await _fill(connection)
+        await connection.execute("VACUUM FULL cases")  # room on every page, as new ones have
+        for state, kept in (("assigned", 3), ("waiting_customer", 3), ("closed", 0), ("queued", 0)):
+            async with connection.transaction():  # between two of them the counts may begin anew
+                before = await connection.fetchval(ON_PAGE)
+                await connection.execute("UPDATE cases SET state = $1 WHERE agent_id = $2", state, RARE_AGENT)
+                assert await connection.fetchval(ON_PAGE) - before == kept
+
+
 async def test_the_summary_reads_few_rows_of_many(pool: Pool) -> None:
     async with pool.acquire() as connection:
         await _fill(connection)
         async with connection.transaction():
             assert await queries.summary(connection) == {
-                "cases_open": 0,
+                "cases_open": 3,
                 "cases": STORED,
                 "clocks_breached": 0,
                 "promises_breached": 0,
@@ -118,8 +134,9 @@ async def test_the_summary_is_what_a_count_finds(pool: Pool, size: int) -> None:
 
 async def test_what_was_there_before_the_tallies_is_in_them(postgres_database: str) -> None:
     connection = await asyncpg.connect(postgres_database)
-    *before, tallies = migrations_of("desk")
-    assert "tallies" in tallies.sql
+    migrations = migrations_of("desk")
+    number = next(number for number, each in enumerate(migrations) if "tallies" in each.sql)
+    before, tallies = migrations[:number], migrations[number]
     await connection.execute("CREATE SCHEMA desk")
     await connection.execute("SET search_path TO desk")
     for migration in before:
@@ -140,7 +157,8 @@ async def test_what_was_there_before_the_tallies_is_in_them(postgres_database: s
 async def _fill(connection: Connection) -> None:
     await connection.execute(FILL, MOMENT, STORED)
     await connection.execute(
-        "UPDATE cases SET customer_id = $1, agent_id = $2 WHERE case_number IN ('N2001', 'N2002', 'N2003')",
+        "UPDATE cases SET customer_id = $1, agent_id = $2, state = 'queued'"
+        " WHERE case_number IN ('N2001', 'N2002', 'N2003')",
         RARE_CUSTOMER,
         RARE_AGENT,
     )
