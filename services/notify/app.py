@@ -6,6 +6,7 @@ from services.notify.handlers import WANTS, handler_of
 from services.notify.handlers.dispatch import dispatch
 from services.notify.reading import reads
 from services.notify.settings import NotifySettings
+from services.notify.storage.receipts import RETIRE_EARLY
 from services.runtime.looking import DueEvent
 from services.runtime.service import Service, ServiceContext
 from services.runtime.waiting import UNHURRIED
@@ -30,6 +31,7 @@ def service() -> Service:
         handler_of=handler,
         rest=UNHURRIED,
         settings=NotifySettings,
+        retires=(RETIRE_EARLY,),
         loops=(dispatcher,),
         routes=routes,
     )

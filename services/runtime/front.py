@@ -34,7 +34,7 @@ def front_loops(service: "Service", context: ServiceContext) -> Mapping[str, Loo
         "consumer": subscription.run,
         "timers": partial(timers_loop, processing, pool, context.timers_due, log),
         "retrier": partial(retrier_loop, processing, pool, open_record, keep, log),
-        "retirement": partial(retirement_loop, pool, clock, keep, log),
+        "retirement": partial(retirement_loop, pool, clock, keep, service.retires, log),
         "compaction": partial(compaction_loop, pool),
         "gauges": partial(gauges_loop, pool, clock),
     }

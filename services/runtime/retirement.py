@@ -1,6 +1,7 @@
 """How long is the past remembered, and how is it forgotten cheaply?"""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 from services.runtime.clock import Clock
@@ -25,20 +26,25 @@ DELETE FROM parked WHERE parked_id IN (
 """
 
 
-async def retirement_loop(pool: Pool, clock: Clock, keep: timedelta, log: Log, stopping: asyncio.Event) -> None:
-    """Forget what is older than ``keep``, in small portions, until told to stop."""
+RETIRE = (RETIRE_INBOX, RETIRE_PARKED)
+"""Each deletes at most ``$2`` rows of what is older than ``$1``."""
+
+
+async def retirement_loop(
+    pool: Pool, clock: Clock, keep: timedelta, also: Sequence[str], log: Log, stopping: asyncio.Event
+) -> None:
+    """Forget what is older than ``keep``, in small portions, until told to stop; ``also``: statements like ours."""
     while not stopping.is_set():
-        rows = await retire(pool, clock, keep)
+        rows = await retire(pool, clock, keep, also)
         if rows:
             log.info("retired", rows=rows)
         if rows < ROWS_MAX:
             await wait(stopping, PAUSE_SECONDS)
 
 
-async def retire(pool: Pool, clock: Clock, keep: timedelta) -> int:
+async def retire(pool: Pool, clock: Clock, keep: timedelta, also: Sequence[str] = ()) -> int:
     """Forget one portion and return how many rows it had."""
     border = clock.now() - keep - timedelta(days=1)
     async with pool.acquire() as connection:
-        inbox = await connection.execute(RETIRE_INBOX, border, ROWS_MAX)
-        parked = await connection.execute(RETIRE_PARKED, border, ROWS_MAX)
-    return sum(int(status.rpartition(" ")[2]) for status in (inbox, parked))
+        done = [await connection.execute(statement, border, ROWS_MAX) for statement in (*RETIRE, *also)]
+    return sum(int(status.rpartition(" ")[2]) for status in done)

@@ -45,6 +45,8 @@ class Service:
     """For how long it reads nothing after a turn: the longer, the longer others can wait for what it does."""
     settings: type[Settings] = Settings
     """:class:`Settings`, or a class of the service's own that inherits from it."""
+    retires: tuple[str, ...] = ()
+    """Statements that forget what nobody asks for any more, as those of :mod:`services.runtime.retirement` do."""
     loops: tuple[LoopFactory, ...] = ()
     routes: Callable[[ServiceContext], Sequence[BaseRoute]] | None = None
 

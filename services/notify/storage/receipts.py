@@ -59,6 +59,10 @@ TAKE_EARLY = """
 DELETE FROM early_receipts WHERE (provider, provider_ref) IN (SELECT $1, unnest($2::text[]))
 RETURNING provider_ref, status, reason
 """
+RETIRE_EARLY = """
+-- receipts.retire_early: receipts of messages that were never ours, perhaps of another sender with the same account
+DELETE FROM early_receipts WHERE ctid = ANY (ARRAY(SELECT ctid FROM early_receipts WHERE received_at < $1 LIMIT $2))
+"""
 
 
 @dataclass(slots=True)

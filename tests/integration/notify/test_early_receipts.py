@@ -9,16 +9,19 @@ from datetime import timedelta
 
 import pytest
 
+from services.notify.app import SERVICE
 from services.notify.domain.outcomes import Accepted
 from services.notify.handlers.recording import record
 from services.notify.settings import NotifySettings
 from services.notify.storage import leases
 from services.notify.storage.leases import Lease
 from services.runtime.database import Connection
+from services.runtime.retirement import retire
 from services.runtime.work import Work
 from tests.integration.notify.stand import DEADLINE_SECONDS, Stand, received, standing
 from tests.integration.notify.test_dispatching import case
 from tests.integration.notify.test_receipts import report
+from tests.support.tiny import SettableClock
 
 EARLY = report("delivered")
 
@@ -71,3 +74,12 @@ async def test_a_record_that_comes_before_the_receipt_is_committed_finds_it(noti
         await ended_or_waiting(notify, tasks.create_task(recording()))
 
     assert await notify.states() == ["delivered"]
+
+
+async def test_receipts_of_messages_that_never_were_ours_are_forgotten_in_time(notify: Stand) -> None:
+    await notify.hear(EARLY)
+    keep, pool = timedelta(days=90), notify.context.pool
+    for days, left in ((90, 1), (92, 0)):
+        clock = SettableClock(notify.context.clock.now() + timedelta(days=days))
+        await retire(pool, clock, keep, SERVICE.retires)
+        assert await pool.fetchval("SELECT count(*) FROM early_receipts") == left
