@@ -2,8 +2,8 @@
 
 Each takes one record through five durable steps to one ``closed`` record; the product does more (``closed_loop.py``).
 In every round the product and each peer that is installed are measured in turn, alike, on the same servers, each with a
-database and topics of its own, peers at their best documented settings; in the first round each peer is measured at
-its defaults, too, unless it has to be quick. A peer whose store does not show five steps of every case has no figure.
+database and topics of its own, all at their best documented settings; in the first round each is measured at its
+defaults, too, unless it has to be quick. A peer whose store does not show five steps of every case has no figure.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from tests.bench.peers.event import STEPS
 from tests.bench.peers.registry import PEERS
 from tests.bench.peers.stand import Peer, Stand, Stored, a_stand
 from tests.bench.processor import each, used
+from tests.bench.stand import beside
 from tests.bench.workload import Ground, Measured, NoResultError, percentile
 from tests.bench.workloads.closed_loop import DEADLINE_SECONDS, FACTS, one_by_one, product, saturate, warmed
 
@@ -72,8 +73,12 @@ async def run(ground: Ground) -> Measured:
     installed = [peer for peer in PEERS if not missing[peer.NAME]]
     notes: list[str] = []
     for turn in range(1 if ground.quick else ground.runs):
-        ours = await _product(ground)
+        ours = await _product(ground, ONE_MACHINE)
         _note(measured, "product", ours)
+        if turn == 0 and not ground.quick:
+            with beside(ground, "defaults", {}) as other:  # its topics are cut otherwise
+                _note(measured, "product_defaults", await _product(other, {}))
+            notes.append("product at its defaults: 12 partitions a topic.")
         for peer in installed:
             theirs = await _peer(ground, peer)
             _note(measured, peer.NAME, theirs)
@@ -97,9 +102,9 @@ def _note(measured: Measured, name: str, trial: Trial) -> None:
     measured.details.setdefault(f"{name}_cpu_ms_per_case", []).append(trial.cpu)
 
 
-async def _product(ground: Ground) -> Trial:
+async def _product(ground: Ground, environment: Mapping[str, str]) -> Trial:
     cases = ground.size(CASES, CASES // QUICK_SHARE)
-    with product(ground, **ONE_MACHINE) as system:
+    with product(ground, **environment) as system:
         driver = await warmed(system, cases // WARM_SHARE)
 
         async def facts() -> int:
