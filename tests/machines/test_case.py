@@ -158,8 +158,11 @@ class CaseLife(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(REPORTED), pick=st.integers(0, 99))
     def another_service_reports(self, kind: type[Message], pick: int) -> None:
-        called = {"purpose": "after_resolution"} if issubclass(kind, CallbackMessage) and pick % 2 else {}
-        report = self.message(kind, pick, **called)
+        report = self.message(kind, pick)
+        if isinstance(report, CallbackMessage):
+            known = self.case.callback(report.callback_id)  # a call keeps its purpose for as long as it is spoken of
+            purpose = known.purpose if known else "after_resolution" if pick % 2 else report.purpose
+            report = report.model_copy(update={"purpose": purpose})
         self.keep(decide_report(self.case, report, self.occasion()))
 
     @rule(agent_id=st.sampled_from(AGENTS), auto_accept=st.booleans())
