@@ -8,7 +8,7 @@ processor time for each case closed: it does not depend on what else the machine
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -101,8 +101,10 @@ async def run(ground: Ground) -> Measured:
         disputes = Disputes(driver)
         driver.closing, driver.heard = False, disputes.heard
         watch, known = _Watch(system, driver), len(driver.journeys)
-        await _loaded(watch, disputes, PER_SECOND_QUICK if ground.quick else PER_SECOND, seconds)
+        rate = PER_SECOND_QUICK if ground.quick else PER_SECOND
+        await _loaded(watch, disputes, rate, seconds)
         measured = _report(watch)
+        measured.details["notes"] = [_told(seconds, rate, watch.costs())]
         measured.details["checked"] = {
             **await checked(system, driver), **await _ended(system, driver, len(driver.journeys) - known, disputes),
         }  # fmt: skip
@@ -156,6 +158,15 @@ def _report(watch: _Watch) -> Measured:
     measured.put("W7_dead_tuples", most=max(watch.dead), last=watch.dead[-1])
     measured.details = {"cpu_ms_per_case": costs, "memory_mib": [dict(look.mib) for look in watch.looks]}
     return measured
+
+
+def _told(seconds: float, rate: float, costs: Sequence[Mapping[str, float]]) -> str:
+    """Return how long it was, and what the idle reader of the middle quarters cost."""
+    quarters = ", ".join(f"{each['postgres']:.0f}" for each in costs)
+    return (
+        f"{seconds / 60:.0f} minutes at {rate:.0f} cases a second; in the second and third quarter a reader stands "
+        f"idle in a transaction. PostgreSQL's milliseconds for a case, quarter by quarter: {quarters}."
+    )
 
 
 def _drift(quarters: list[float]) -> dict[str, float]:
