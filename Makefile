@@ -13,6 +13,8 @@ COMPILE := $(UV) pip compile --python-version 3.11 --generate-hashes --no-emit-i
 PEERS := build/peers
 # More words for the tool behind a target: make test ARGS="tests/unit -k promise"
 ARGS ?=
+# Long tests come first in the order of the folders: what is left at the end are the many short ones.
+IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help
 help: ## Say what can be made
@@ -32,8 +34,8 @@ demo: setup ## Play the scenarios of the service standard and show the closed lo
 	@exec $(BIN)/caseloop demo $(ARGS)
 
 .PHONY: test
-test: setup ## Run the whole test suite on real servers
-	@exec $(BIN)/python -m pytest $(ARGS)
+test: setup ## Run the whole test suite on real servers, in two processes; with ARGS a part, in one
+	@exec $(BIN)/python -m pytest $(or $(ARGS),$(IN_TWO))
 
 .PHONY: chaos
 chaos: setup ## Kill, freeze and starve the product under load, and prove that nothing was lost

@@ -43,6 +43,9 @@ END
 $$
 """
 
+TELL = "SELECT pg_stat_force_next_flush()"
+"""Without it others would find the table too large for a while yet."""
+
 
 async def compaction_loop(pool: Pool, stopping: asyncio.Event) -> None:
     """Look after the tables until told to stop."""
@@ -57,4 +60,5 @@ async def compact(pool: Pool, table: str) -> bool:
         too_large: bool = await connection.fetchval(TOO_LARGE, table)
         if too_large:
             await connection.execute(COMPACT.format(table=table))
+            await connection.execute(TELL)
         return too_large

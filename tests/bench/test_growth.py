@@ -57,6 +57,12 @@ FROM intake.customers, unnest(ARRAY[1, 11]) AS talks (number)
 CUSTOMER = (
     "INSERT INTO intake.customers (customer_id, root, created_at) SELECT id, id, now() FROM gen_random_uuid() AS id"
 )
+CLOSED = """
+INSERT INTO desk.cases (
+    case_id, case_number, version, missing, state, opened_at, updated_at, supervisor_needed, cycle, facts
+)
+VALUES (gen_random_uuid(), 'one', 9, 0, 'closed', now(), now(), false, 1, '{}')
+"""
 FOUND = """
 SELECT count(*) AS talks, count(DISTINCT customer_id) AS customers, max(started_at) - min(started_at) AS seconds,
     (SELECT count(*) FROM intake.customers WHERE root = customer_id) AS roots
@@ -79,3 +85,18 @@ async def test_copies_are_rows_of_their_own_and_belong_together(postgres_dsn: st
         await connection.close()
 
     assert dict(found or {}) == {"talks": 26, "customers": 13, "seconds": timedelta(seconds=12), "roots": 13}
+
+
+async def test_a_column_that_is_computed_is_computed_of_the_copy_too(postgres_dsn: str) -> None:
+    async with fresh_database(postgres_dsn) as dsn:
+        connection = await asyncpg.connect(dsn)
+        await migrate(connection, "desk")
+        await connection.execute(CLOSED)
+        await connection.execute("CREATE SCHEMA templates")
+        await keep(connection, "desk", "cases")
+        await copy(dsn, "desk", "cases", 1, 2)
+
+        ended = await connection.fetchval("SELECT count(*) FROM desk.cases WHERE ended")
+        await connection.close()
+
+    assert ended == 3

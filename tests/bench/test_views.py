@@ -84,6 +84,7 @@ def test_the_product_stands_above_its_peers_and_their_defaults_each_with_its_run
         W4p_plain_cases_per_second={"product": 100.0},
         W4p_restate_cases_per_second={"product": 300.0},
         W4p_plain_defaults_cases_per_second={"product": 250.0},
+        W4p_product_defaults_cases_per_second={"product": 150.0},
         W4p_plain_alone_closed_ms={"product": 13.0},
     )
 
@@ -91,6 +92,7 @@ def test_the_product_stands_above_its_peers_and_their_defaults_each_with_its_run
         ("caseloop", {"value": 200.0, "least": 190.0, "most": 230.0}),
         ("restate", {"value": 300.0, "least": 300.0, "most": 300.0}),
         ("plain, defaults", {"value": 250.0, "least": 250.0, "most": 250.0}),
+        ("caseloop, defaults", {"value": 150.0, "least": 150.0, "most": 150.0}),
         ("plain", {"value": 100.0, "least": 100.0, "most": 100.0}),
     ]
 

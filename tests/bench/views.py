@@ -9,7 +9,7 @@ from tests.bench.profile import PARTS
 from tests.bench.targets import TARGETS, Target
 
 SPREAD = re.compile(r"(?P<stem>W\w+?)_(?P<part>p50|p99|max)_ms")
-PEER = re.compile(r"W4p_(?P<peer>(?!product_)\w+)_cases_per_second")
+PEER = re.compile(r"W4p_(?P<peer>(?!product_(?!defaults_))\w+)_cases_per_second")
 PRODUCT = ("W4p_product_cases_per_second", "W4p_product_to_plain_cases_per_second")
 """The product among them, the first that was measured."""
 DEFAULTS = "_defaults"
@@ -106,7 +106,7 @@ VIEWS: Mapping[str, View] = {
 
 
 def _whose(name: str) -> str:
-    return PEER.sub(r"\g<peer>", name).replace(DEFAULTS, ", defaults")
+    return PEER.sub(r"\g<peer>", name).replace("product", "caseloop").replace(DEFAULTS, ", defaults")
 
 
 def _extent(figure: Mapping[str, float]) -> dict[str, float]:

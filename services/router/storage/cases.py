@@ -43,10 +43,10 @@ WITH marked AS (
 )
 INSERT INTO cases (
     case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
-    band_ceiling, queued_at, worked_at, needs, body, confined_version, severity
+    band_ceiling, queued_at, worked_at, needs, body, confined_version, severity, severity_version
 )
 SELECT case_id, version, state, queue, holder, channel, units, agent_id, points, target_seconds, aged_from, band_floor,
-    band_ceiling, queued_at, worked_at, needs, body, confined_version, severity
+    band_ceiling, queued_at, worked_at, needs, body, confined_version, severity, version
 FROM unnest(
     $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::text[], $9::integer[],
     $10::integer[], $11::timestamptz[], $12::integer[], $13::integer[], $14::timestamptz[], $15::timestamptz[],
@@ -58,7 +58,8 @@ FROM unnest(
 ON CONFLICT (case_id) DO NOTHING
 """
 QUEUED = """
--- cases.queued: cases that this transaction has locked and that stand in a queue now
+-- cases.queued: cases that this transaction has locked and that stand in a queue now; how severe they are is told when
+-- somebody works on them
 WITH marked AS (
     INSERT INTO snapshots_due (case_id, since) SELECT unnest($1::uuid[]), $20 ON CONFLICT DO NOTHING
 )
@@ -67,7 +68,7 @@ UPDATE cases SET
     units = new.units, agent_id = new.agent_id, points = new.points, target_seconds = new.target_seconds,
     aged_from = new.aged_from, band_floor = new.band_floor, band_ceiling = new.band_ceiling,
     queued_at = new.queued_at, worked_at = new.worked_at, needs = new.needs, body = new.body,
-    confined_version = new.confined_version, severity = new.severity
+    confined_version = new.confined_version
 FROM unnest(
     $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::text[], $9::integer[],
     $10::integer[], $11::timestamptz[], $12::integer[], $13::integer[], $14::timestamptz[], $15::timestamptz[],
@@ -85,8 +86,8 @@ WITH marked AS (
 )
 UPDATE cases SET
     version = new.version, state = new.state, queue = NULL, holder = new.holder, channel = new.channel,
-    units = new.units, agent_id = new.agent_id, worked_at = new.worked_at, severity = new.severity, needs = NULL,
-    body = new.body
+    units = new.units, agent_id = new.agent_id, worked_at = new.worked_at, severity = new.severity,
+    severity_version = new.version, needs = NULL, body = new.body
 FROM unnest(
     $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::timestamptz[],
     $9::text[], $10::bytea[]

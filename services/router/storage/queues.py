@@ -99,12 +99,14 @@ WHERE priority >= band_ceiling OR priority < band_floor
 LIMIT $6
 """
 IDLE = """
--- queues.idle: which cases in work has nobody touched for longer than their severity allows (A7)? Of a row that does
--- not tell it, which an older release wrote, for longer than any allows
-SELECT case_id FROM cases
-WHERE holder IS NOT NULL AND state = 'assigned'
-    AND worked_at <= coalesce(($2::timestamptz[])[array_position($1::text[], severity)], $3)
-ORDER BY worked_at LIMIT $4
+-- queues.idle: which cases in work has nobody touched for longer than their severity allows (A7)? An older release does
+-- not tell it: what that has written is found like the least patient, and behind all others
+SELECT case_id FROM (
+    SELECT case_id, worked_at, CASE WHEN severity_version = version THEN severity END AS severity
+    FROM cases WHERE holder IS NOT NULL AND state = 'assigned'
+) AS held
+WHERE worked_at <= coalesce(($2::timestamptz[])[array_position($1::text[], severity)], $3)
+ORDER BY severity IS NULL, worked_at LIMIT $4
 """
 
 

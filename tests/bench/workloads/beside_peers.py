@@ -3,7 +3,8 @@
 Each takes one record through five durable steps to one ``closed`` record; the product does more (``closed_loop.py``).
 In every round the product and each peer that is installed are measured in turn, alike, on the same servers, each with a
 database and topics of its own, all at their best documented settings; in the first round each is measured at its
-defaults, too, unless it has to be quick. A peer whose store does not show five steps of every case has no figure.
+defaults, too, unless it has to be quick (the product on a second pair of servers: its topics are cut otherwise). A peer
+whose store does not show five steps of every case has no figure.
 """
 
 import asyncio
@@ -76,7 +77,7 @@ async def run(ground: Ground) -> Measured:
         ours = await _product(ground, ONE_MACHINE)
         _note(measured, "product", ours)
         if turn == 0 and not ground.quick:
-            with beside(ground, "defaults", {}) as other:  # its topics are cut otherwise
+            with beside(ground, "defaults", {}) as other:
                 _note(measured, "product_defaults", await _product(other, {}))
             notes.append("product at its defaults: 12 partitions a topic.")
         for peer in installed:

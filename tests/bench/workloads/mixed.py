@@ -164,7 +164,7 @@ def _told(seconds: float, rate: float, costs: Sequence[Mapping[str, float]]) -> 
     """Return how long it was, and what the idle reader of the middle quarters cost."""
     quarters = ", ".join(f"{each['postgres']:.0f}" for each in costs)
     return (
-        f"{seconds / 60:.0f} minutes at {rate:.0f} cases a second; in the second and third quarter a reader stands "
+        f"{seconds / 60:g} minutes at {rate:.0f} cases a second; in the second and third quarter a reader stands "
         f"idle in a transaction. PostgreSQL's milliseconds for a case, quarter by quarter: {quarters}."
     )
 

@@ -16,14 +16,15 @@ from services.notify.settings import NotifySettings
 from services.notify.storage import leases
 from services.notify.storage.leases import Lease
 from services.runtime.database import Connection
-from services.runtime.retirement import retire
+from services.runtime.front import front_loops
 from services.runtime.work import Work
 from tests.integration.notify.stand import DEADLINE_SECONDS, Stand, received, standing
 from tests.integration.notify.test_dispatching import case
 from tests.integration.notify.test_receipts import report
-from tests.support.tiny import SettableClock
+from tests.support.floor import until
 
 EARLY = report("delivered")
+KEPT = "INSERT INTO early_receipts (provider, provider_ref, status, received_at) VALUES ('sms', $1, 'delivered', $2)"
 
 
 @pytest.fixture
@@ -77,9 +78,16 @@ async def test_a_record_that_comes_before_the_receipt_is_committed_finds_it(noti
 
 
 async def test_receipts_of_messages_that_never_were_ours_are_forgotten_in_time(notify: Stand) -> None:
-    await notify.hear(EARLY)
-    keep, pool = timedelta(days=90), notify.context.pool
-    for days, left in ((90, 1), (92, 0)):
-        clock = SettableClock(notify.context.clock.now() + timedelta(days=days))
-        await retire(pool, clock, keep, SERVICE.retires)
-        assert await pool.fetchval("SELECT count(*) FROM early_receipts") == left
+    context, stopping = notify.context, asyncio.Event()
+    days = context.settings.inbox_retention_days + 1
+
+    async def only_the_young_one_is_kept() -> bool:
+        rows = await context.pool.fetch("SELECT provider_ref FROM early_receipts")
+        return [row["provider_ref"] for row in rows] == ["young"]
+
+    for ref, age in (("young", timedelta(days=days, minutes=-1)), ("old", timedelta(days=days, minutes=1))):
+        await context.pool.execute(KEPT, ref, context.clock.now() - age)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(front_loops(SERVICE, context)["retirement"](stopping))
+        await until(only_the_young_one_is_kept)
+        stopping.set()

@@ -10,9 +10,9 @@ from asyncpg.connection import LoggedQuery
 
 from contracts.channel import Capacity
 from contracts.message import Message
-from contracts.router import CaseAssigned, CaseOpened
+from contracts.router import CaseAssigned, CaseOpened, CaseReleased
 from services.router.bell import Bell
-from services.router.handlers import rounds
+from services.router.handlers import rounds, sweeps
 from services.router.handlers.messages import handler
 from services.router.storage import bodies, queues
 from services.router.storage.agents import Everybody, UnreadableAgentError
@@ -20,7 +20,7 @@ from services.router.storage.cases import INSERT, LOAD_FREE, UPDATE
 from services.runtime.work import Outgoing, Work
 from tests.integration.router.conftest import Router
 from tests.support.driver import DEPARTMENTS
-from tests.unit.router.given import a_profile, case_id_of, presence, proposed, received, words
+from tests.unit.router.given import a_classification, a_profile, case_id_of, presence, proposed, received, words
 
 DEPARTMENT = "technical_support"
 DEADLINE_SECONDS = 5.0
@@ -75,6 +75,19 @@ async def test_a_case_is_opened_and_assigned_at_once(process: Process) -> None:
     assert (await process.router.case(case_id_of("first"))).agent_id == "a-1"
     assert process.bell.take() == set()
     assert await process.router.loads_by_cases() == {"a-1": 1}
+
+
+async def test_its_row_says_for_how_long_it_may_lie_idle(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeps, "SWEEP_MAX", 1)
+    router = process.router
+    await process.tell(a_profile(auto_accept=True), presence("a-1", "available"))
+    await process.tell(words(demands=(proposed(),)))
+    router.wait(60)
+    await process.tell(words("grave", demands=(proposed("grave", classification=a_classification("urgent")),)))
+    router.wait(router.policy.routing.idle_seconds["urgent"])
+    [released] = await router.sweep()
+    assert isinstance(released.message, CaseReleased)
+    assert released.message.case_id == case_id_of("grave")
 
 
 async def test_what_it_opens_is_written_once_and_only_others_are_read_and_locked(process: Process) -> None:

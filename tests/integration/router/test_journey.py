@@ -150,19 +150,42 @@ async def test_idle_work_goes_back_to_the_queue(router: Router) -> None:
     assert names(await router.sweep()) == ["released"]
 
 
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("corrected", ["never", "while it waits", "while somebody works on it", "by an older release"])
 async def test_idle_work_of_short_patience_does_not_stand_behind_other_work(
-    router: Router, monkeypatch: pytest.MonkeyPatch, *, told: bool
+    router: Router, monkeypatch: pytest.MonkeyPatch, corrected: str
 ) -> None:
-    monkeypatch.setattr(sweeps, "SWEEP_MAX", 1 if told else 2)
+    monkeypatch.setattr(sweeps, "SWEEP_MAX", 1)
+    grave = proposed("grave", classification=a_classification("urgent" if corrected == "never" else "normal"))
+    worse = command(desk.CorrectClassification, case_id_of("grave"), severity="urgent", reason="nobody can pay")
+    await router.tell(a_profile(auto_accept=True), presence("a-1", "available"))
+    await router.tell(words(demands=(proposed(),)))
+    if corrected == "by an older release":
+        monkeypatch.setattr(sweeps, "SWEEP_MAX", 2)  # it does not tell that this is worse than any other
+    await router.match()
+    router.wait(60)
+    await router.tell(words("grave", demands=(grave,)))
+    if corrected == "while it waits":
+        await router.tell(worse)
+    await router.match()
+    if corrected in ("while somebody works on it", "by an older release"):
+        await router.tell(worse)
+    if corrected == "by an older release":
+        await router.pool.execute("UPDATE cases SET severity = 'normal', severity_version = version - 1")
+    router.wait(router.policy.routing.idle_seconds["urgent"])
+    assert names(await router.sweep()) == ["released"]
+    assert (await router.case(case_id_of("grave"))).state == "queued"
+
+
+async def test_work_of_unknown_patience_stands_behind_that_of_short_patience(
+    router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeps, "SWEEP_MAX", 1)
     await router.tell(a_profile(auto_accept=True), presence("a-1", "available"), words(demands=(proposed(),)))
     await router.match()
+    await router.pool.execute("UPDATE cases SET severity = NULL, severity_version = NULL")  # before the upgrade
     router.wait(60)
     grave = proposed("grave", classification=a_classification("urgent"))
     await router.tell(words("grave", demands=(grave,)))
     await router.match()
-    if not told:  # an older release wrote these rows
-        await router.pool.execute("UPDATE cases SET severity = NULL")
     router.wait(router.policy.routing.idle_seconds["urgent"])
     assert names(await router.sweep()) == ["released"]
-    assert (await router.case(case_id_of("grave"))).state == "queued"

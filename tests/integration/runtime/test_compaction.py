@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 
 from services.runtime import compaction
-from services.runtime.compaction import COMPACT, PAUSE_SECONDS, TABLES, compact, compaction_loop
+from services.runtime.compaction import COMPACT, PAUSE_SECONDS, TABLES, TOO_LARGE, compact, compaction_loop
 from services.runtime.database import Connection, Pool
 from tests.support.floor import until
 
@@ -113,6 +113,25 @@ async def test_a_table_that_somebody_had_a_hand_on_is_soon_tried_again(
             group.create_task(compaction_loop(tiny, stopping))
             await until(partial(stopping.was_asked, 2))
         await until(partial(is_small, tiny))
+        stopping.set()
+
+
+async def test_what_was_written_anew_is_no_longer_too_large_for_anybody(tiny: Pool) -> None:
+    async with a_report(tiny), tiny.acquire() as first, tiny.acquire() as second:
+        await churned(tiny, CHURNED)
+        assert await second.fetchval(TOO_LARGE, "koff")
+        await compact(tiny, "koff")
+        assert not await first.fetchval(TOO_LARGE, "koff")
+        assert not await second.fetchval(TOO_LARGE, "koff")
+
+
+async def test_while_nothing_is_too_large_it_is_looked_less_often(tiny: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(compaction, "AGAIN_SECONDS", PAUSE_SECONDS)
+    stopping = Asked()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(compaction_loop(tiny, stopping))
+        await until(partial(stopping.was_asked, 3), PAUSE_SECONDS / 2)
         stopping.set()
 
 
