@@ -24,7 +24,7 @@ SELECT EXISTS (
 """
 COMPACT = """
 -- compaction.compact: write a table anew, if nobody has a hand on it. The snapshot that reads it must be younger than
--- the lock
+-- the lock. Unless the statistics are told at once, others would find the table too large for a while yet
 DO $$
 DECLARE
     kept {table}[];
@@ -37,14 +37,12 @@ BEGIN
     kept := ARRAY (SELECT {table} FROM {table});
     TRUNCATE {table};
     INSERT INTO {table} SELECT * FROM unnest(kept);
+    PERFORM pg_stat_force_next_flush();
 EXCEPTION WHEN lock_not_available OR insufficient_privilege THEN
     NULL;
 END
 $$
 """
-
-TELL = "SELECT pg_stat_force_next_flush()"
-"""Without it others would find the table too large for a while yet."""
 
 
 async def compaction_loop(pool: Pool, stopping: asyncio.Event) -> None:
@@ -60,5 +58,4 @@ async def compact(pool: Pool, table: str) -> bool:
         too_large: bool = await connection.fetchval(TOO_LARGE, table)
         if too_large:
             await connection.execute(COMPACT.format(table=table))
-            await connection.execute(TELL)
         return too_large

@@ -91,7 +91,7 @@ def beside(result: Mapping[str, Any]) -> list[Row]:
     ours = next((result["figures"][name] for name in PRODUCT if name in result["figures"]), None)
     if ours is None or not peers:
         return []
-    named = [("caseloop", ours), *sorted(peers.items(), key=lambda each: -each[1]["product"])]
+    named = [("product", ours), *sorted(peers.items(), key=lambda each: -each[1]["product"])]
     return [Row(_whose(name), _extent(figure), f"{figure['product']:,g}") for name, figure in named]
 
 

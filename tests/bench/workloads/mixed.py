@@ -104,7 +104,7 @@ async def run(ground: Ground) -> Measured:
         rate = PER_SECOND_QUICK if ground.quick else PER_SECOND
         await _loaded(watch, disputes, rate, seconds)
         measured = _report(watch)
-        measured.details["notes"] = [_told(seconds, rate, watch.costs())]
+        measured.details["notes"] = [_told(seconds, rate, measured.details["cpu_ms_per_case"])]
         measured.details["checked"] = {
             **await checked(system, driver), **await _ended(system, driver, len(driver.journeys) - known, disputes),
         }  # fmt: skip
