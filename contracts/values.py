@@ -66,6 +66,8 @@ CaseState = Literal[
     "merged",
     "spam",
 ]
+OVER: frozenset[CaseState] = frozenset({"closed", "merged", "spam"})
+"""States in which nobody works on a case any more."""
 CallbackPurpose = Literal[
     "requested",
     "waiting_too_long",

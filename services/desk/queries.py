@@ -11,6 +11,7 @@ import asyncpg
 from contracts import router
 from contracts.case_number import parse_case_number
 from contracts.registry import MESSAGES
+from contracts.values import OVER
 from services.desk.domain.board import Board, JournalEvent
 from services.desk.domain.tables import Departments, FollowUp, Row, demand_row, follow_up_row, process_row
 from services.desk.domain.wording import Wording
@@ -22,9 +23,6 @@ _NOBODY = UUID(int=0)
 _LAST = datetime.fromisoformat("9999-12-31T23:59:59+00:00")
 _EVERYBODY = UUID(int=2**128 - 1)
 """Places before and after all others: a place that is always there can begin a walk along an index."""
-
-_NOT_OPEN = (None, "closed", "merged", "spam")
-"""States whose cases ``cases.ended`` says are over, and any state."""
 
 _COLUMNS = ", ".join(f"cases.{name}" for name in Board._fields)
 
@@ -158,7 +156,7 @@ async def list_cases(connection: Connection, wanted: Filter) -> list[tuple[Board
     elif wanted.agent_id is not None:
         rows = await connection.fetch(LIST_OF_AGENT, *usual, wanted.agent_id)
     else:
-        rows = await connection.fetch(LIST_CASES if wanted.state in _NOT_OPEN else LIST_OPEN, *usual)
+        rows = await connection.fetch(LIST_CASES if wanted.state is None or wanted.state in OVER else LIST_OPEN, *usual)
     return [(_board(row), _opened(row)) for row in rows]
 
 

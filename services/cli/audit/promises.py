@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from contracts.values import OVER
 from services.cli.audit.chains import Chain
 from services.cli.audit.findings import Finding, Findings
 from services.cli.audit.runs import Fact
@@ -15,7 +16,6 @@ LATE = timedelta(seconds=60)
 """So long after its time a promise may be without an end: the breach is on its way."""
 
 _ENDED = {"promise_kept": "kept", "promise_breached": "breached"}
-_OVER = frozenset({"closed", "merged", "spam"})
 _CLOCK_ENDED = {"met": "kept", "breached": "breached", "cancelled": "cancelled"}
 _CLOCK_RUNS = frozenset({"started", "resumed", "warned"})
 _ADVICE_LOST = (
@@ -114,7 +114,7 @@ def promises_of(chain: Chain, clocks: Iterable[Fact]) -> Promises:
 
 def is_over(chain: Chain) -> bool:
     """Tell whether the case has ended, and its open promises with it."""
-    return chain.state in _OVER
+    return chain.state in OVER
 
 
 def _place(fact: Sequence[int]) -> tuple[int, int]:

@@ -5,12 +5,12 @@ from datetime import datetime
 from uuid import UUID
 
 from contracts.intake import ConfirmationReply, SurveyAnswer
-from contracts.values import Classification
+from contracts.values import OVER, Classification
 from services.intake.domain.classification import with_scenario
 from services.intake.domain.demands import Understanding, Wish
 from services.intake.domain.placement import Placed, Placement
 from services.intake.domain.replies import ReplyReader, choice_of, survey_answer_of, verdict_of
-from services.intake.domain.state import ENDED, Book, Conversation, KnownCase, OpenSurvey
+from services.intake.domain.state import Book, Conversation, KnownCase, OpenSurvey
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _solved_case(
     if token is not None and token.state == "solved":
         return token
     cases = book.conversation_cases(conversation.conversation_id)
-    if conversation.channel == "sms" and all(case.state in ENDED for case in cases):
+    if conversation.channel == "sms" and all(case.state in OVER for case in cases):
         cases = book.customer_cases(customer)
     return next((case for case in reversed(cases) if case.state == "solved"), None)
 

@@ -5,12 +5,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from contracts.policy.classification import Threading
-from contracts.values import CaseState, Channel, Severity, Tier
+from contracts.values import OVER, CaseState, Channel, Severity, Tier
 from services.intake.domain.scope import ConversationKey
 
 Identifier = tuple[str, str]
 """Kind and value, normalised."""
-ENDED: frozenset[str] = frozenset({"closed", "merged", "spam"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ class KnownCase:
     def is_live(self, now: datetime, policy: Threading) -> bool:
         """Tell whether words can be added: not ended, and not a proposal that the journal never took up."""
         trusted = timedelta(seconds=policy.proposal_trust_seconds)
-        return self.state not in ENDED and not (self.state == "new" and now - self.opened_at > trusted)
+        return self.state not in OVER and not (self.state == "new" and now - self.opened_at > trusted)
 
     def is_reopenable(self, now: datetime, policy: Threading) -> bool:
         """Tell whether a reply still reopens the closed case (L1)."""
