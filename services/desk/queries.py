@@ -32,37 +32,38 @@ FROM cases
 """  # noqa: S608 - the columns are this module's own
 """A subselect and no join: no plan for whatever values reads the whole timeline for the few rows of a page."""
 
-LIST_CASES = f"""
--- cases.list: the board, newest first, from a place on
+_STATE = "($3::text IS NULL OR state = $3)"
+_DEPARTMENT = "($4::text IS NULL OR department = $4)"
+
+
+def _page(name: str, *conditions: str) -> str:
+    """Return the statement of a page of the board, newest first, from a place on (1 and 2).
+
+    The first condition is that by which an index leads to the rows. One that holds for every row of such a page is left
+    out: who plans for any values takes it for a sieve, and would rather sort than walk.
+    """
+    return f"""
+-- {name}
 {_BOARD.strip()}
-WHERE (opened_at, case_id) < ($1, $2::uuid) AND ($3::text IS NULL OR state = $3)
-    AND ($4::text IS NULL OR department = $4)
+WHERE {" AND ".join(conditions)} AND (opened_at, case_id) < ($1, $2::uuid)
 ORDER BY opened_at DESC, case_id DESC LIMIT $5
 """
 
-LIST_OPEN = f"""
--- cases.list_open: the cases in a state in which they are not over, newest first, from a place on
-{_BOARD.strip()}
-WHERE NOT ended AND (opened_at, case_id) < ($1, $2::uuid) AND state = $3
-    AND ($4::text IS NULL OR department = $4)
-ORDER BY opened_at DESC, case_id DESC LIMIT $5
-"""
 
-LIST_OF_CUSTOMER = f"""
--- cases.list_of_customer: one customer's cases, newest first, from a place on
-{_BOARD.strip()}
-WHERE customer_id = $6 AND (opened_at, case_id) < ($1, $2::uuid) AND ($3::text IS NULL OR state = $3)
-    AND ($4::text IS NULL OR department = $4) AND ($7::text IS NULL OR agent_id = $7)
-ORDER BY opened_at DESC, case_id DESC LIMIT $5
-"""
-
-LIST_OF_AGENT = f"""
--- cases.list_of_agent: the cases in one agent's name, newest first, from a place on
-{_BOARD.strip()}
-WHERE agent_id = $6 AND (opened_at, case_id) < ($1, $2::uuid) AND ($3::text IS NULL OR state = $3)
-    AND ($4::text IS NULL OR department = $4)
-ORDER BY opened_at DESC, case_id DESC LIMIT $5
-"""
+LIST_CASES = _page("cases.list: the board", _STATE, _DEPARTMENT)
+LIST_OPEN = _page(
+    "cases.list_open: the cases in a state in which they are not over", "NOT ended", "state = $3", _DEPARTMENT
+)
+LIST_ASIDE = _page("cases.list_aside: those that were merged, or spam", "aside", "state = $3", _DEPARTMENT)
+LIST_OF_DEPARTMENT = _page("cases.list_of_department: one department's cases", "department = $4", _STATE)
+LIST_OF_CUSTOMER = _page(
+    "cases.list_of_customer: one customer's cases",
+    "customer_id = $6",
+    _STATE,
+    _DEPARTMENT,
+    "($7::text IS NULL OR agent_id = $7)",
+)
+LIST_OF_AGENT = _page("cases.list_of_agent: the cases in one agent's name", "agent_id = $6", _STATE, _DEPARTMENT)
 
 FIND_CASES = f"""
 -- cases.find: by id, or by the number that people say, which two cases may share
@@ -156,8 +157,15 @@ async def list_cases(connection: Connection, wanted: Filter) -> list[tuple[Board
     elif wanted.agent_id is not None:
         rows = await connection.fetch(LIST_OF_AGENT, *usual, wanted.agent_id)
     else:
-        rows = await connection.fetch(LIST_CASES if wanted.state is None or wanted.state in OVER else LIST_OPEN, *usual)
+        rows = await connection.fetch(_narrowest(wanted.state, wanted.department), *usual)
     return [(_board(row), _opened(row)) for row in rows]
+
+
+def _narrowest(state: str | None, department: str | None) -> str:
+    """Return the statement that passes over the fewest rows: nearly every case is closed, and few are aside."""
+    if state not in {None, "closed"}:
+        return LIST_ASIDE if state in OVER else LIST_OPEN
+    return LIST_CASES if department is None else LIST_OF_DEPARTMENT
 
 
 async def find_cases(connection: Connection, named: str) -> list[Board]:

@@ -59,6 +59,12 @@ QUESTIONS = [
     pytest.param(Filter(state="queued", department="nobody's", limit=PAGE), 0, id="state and department"),
     pytest.param(Filter(state="waiting_customer", limit=PAGE), 0, id="state that none is in"),
     pytest.param(Filter(state="closed", limit=PAGE), PAGE, id="state that nearly all are in"),
+    pytest.param(Filter(state="spam", limit=PAGE), 2, id="what was spam"),
+    pytest.param(Filter(state="merged", limit=PAGE), 0, id="what was merged"),
+    pytest.param(Filter(department="complaints", limit=PAGE), 3, id="department with few"),
+    pytest.param(Filter(department="technical_support", limit=PAGE), PAGE, id="department with many"),
+    pytest.param(Filter(department="nobody's", limit=PAGE), 0, id="department with none"),
+    pytest.param(Filter(state="closed", department="complaints", limit=PAGE), 0, id="department and its closed ones"),
     pytest.param(Filter(agent_id="other-1", customer_id=RARE_CUSTOMER, limit=PAGE), 0, id="both"),
 ]
 
@@ -156,8 +162,9 @@ async def test_what_was_there_before_the_tallies_is_in_them(postgres_database: s
 
 async def _fill(connection: Connection) -> None:
     await connection.execute(FILL, MOMENT, STORED)
+    await connection.execute("UPDATE cases SET state = 'spam' WHERE case_number IN ('N2501', 'N2502')")
     await connection.execute(
-        "UPDATE cases SET customer_id = $1, agent_id = $2, state = 'queued'"
+        "UPDATE cases SET customer_id = $1, agent_id = $2, state = 'queued', department = 'complaints'"
         " WHERE case_number IN ('N2001', 'N2002', 'N2003')",
         RARE_CUSTOMER,
         RARE_AGENT,
