@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import assert_never, cast, get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from contracts.policy import Policy
-from contracts.values import rfc3339
+from contracts.values import CaseState, rfc3339
 from services.desk import exports, pages, queries
 from services.desk.domain.board import Board
 from services.desk.domain.tables import TABLES, Departments, TableName
@@ -80,22 +80,18 @@ class _Answers:
 
     async def export(self, request: Request) -> Response:
         table, format_, wording, zone = _export(request)
-        return await _exported(table, format_, self._rows(table, wording), wording, zone)
-
-    async def _rows(self, table: TableName, wording: Wording) -> exports.Pages:
-        async with self.pool.acquire() as connection:
-            async for page in _pages(connection, table, self.departments, wording):
-                yield page
+        rows = _pages(self.pool, table, self.departments, wording)
+        return await _exported(table, format_, rows, wording, zone)
 
 
-def _pages(connection: Connection, table: TableName, departments: Departments, wording: Wording) -> exports.Pages:
+def _pages(pool: Pool, table: TableName, departments: Departments, wording: Wording) -> exports.Pages:
     match table:
         case "demands":
-            return queries.demands(connection, departments, wording)
+            return queries.demands(pool, departments, wording)
         case "process":
-            return queries.process(connection)
+            return queries.process(pool)
         case "followups":
-            return queries.followups(connection, wording)
+            return queries.followups(pool, wording)
         case _:
             assert_never(table)
 
@@ -139,20 +135,32 @@ async def _case(connection: Connection, request: Request) -> Board:
 
 
 def _filter(request: Request) -> queries.Filter:
-    asked = request.query_params
+    asked = {name: text for name, text in request.query_params.items() if text}
+    if any("\0" in text for text in asked.values()):
+        raise _QuestionError(400, "no name holds a NUL character")
+    if asked.get("state") not in {None, *get_args(CaseState)}:
+        raise _QuestionError(400, f"state is one of {', '.join(get_args(CaseState))}")
     try:
-        moment, _, case_id = asked.get("before", "").partition(",")
         return queries.Filter(
             state=asked.get("state"),
             department=asked.get("department"),
             agent_id=asked.get("agent_id"),
             customer_id=UUID(asked["customer_id"]) if "customer_id" in asked else None,
-            before=(datetime.fromisoformat(moment), UUID(case_id)) if moment else None,
+            before=_place(asked["before"]) if "before" in asked else None,
             limit=min(max(int(asked.get("limit", "50")), 1), PAGE_MAX),
         )
-    except ValueError:
+    except (ValueError, OverflowError):
         problem = f"customer_id is a UUID, limit a number up to {PAGE_MAX}, before what an earlier answer gave as next"
         raise _QuestionError(400, problem) from None
+
+
+def _place(text: str) -> tuple[datetime, UUID]:
+    """Return the place that an earlier answer gave as next; ``ValueError`` or ``OverflowError`` for all else."""
+    told, _, case_id = text.partition(",")
+    moment = datetime.fromisoformat(told)
+    if moment.tzinfo is None:
+        raise ValueError(told)
+    return moment.astimezone(UTC), UUID(case_id)
 
 
 def _export(request: Request) -> tuple[TableName, exports.Format, Wording, ZoneInfo]:
@@ -166,7 +174,7 @@ def _export(request: Request) -> tuple[TableName, exports.Format, Wording, ZoneI
         raise _QuestionError(400, f"language is one of {', '.join(WORDINGS)}")
     try:
         return table, cast("exports.Format", format_), wording, ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder of zones, a name too long for a file
         raise _QuestionError(400, "time_zone is a name such as Asia/Shanghai") from None
 
 

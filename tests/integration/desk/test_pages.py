@@ -8,6 +8,7 @@ import openpyxl
 import pytest
 
 from contracts.case_number import case_number
+from services.desk import queries
 from services.runtime.database import Pool
 from tests.integration.desk.receiving import receive
 from tests.unit.desk.story import a_case, story
@@ -91,10 +92,16 @@ async def test_tables_come_in_three_formats(pool: Pool, pages: httpx.AsyncClient
         ("/api/cases/nonsense/why", 404, "no such case"),
         ("/api/cases?limit=many", 400, "limit"),
         ("/api/cases?before=yesterday", 400, "before"),
+        ("/api/cases?before=2026-11-02T09:30:00,6b1f1c1e-6a53-5d0e-9d0c-1f6a5c3d8a11", 400, "before"),
+        ("/api/cases?before=0001-01-01T00:00:00%2B14:00,6b1f1c1e-6a53-5d0e-9d0c-1f6a5c3d8a11", 400, "before"),
+        ("/api/cases?state=nonsense", 400, "waiting_department"),
+        ("/api/cases?department=a%00b", 400, "NUL"),
         ("/api/export/secrets", 404, "demands, process, followups"),
         ("/api/export/demands?format=pdf", 400, "csv, xlsx, json"),
         ("/api/export/demands?language=fr", 400, "en, zh-CN"),
         ("/api/export/demands?time_zone=../../etc/passwd", 400, "Asia/Shanghai"),
+        ("/api/export/demands?time_zone=Asia", 400, "Asia/Shanghai"),
+        (f"/api/export/demands?time_zone={'long' * 100}", 400, "Asia/Shanghai"),
     ],
 )
 async def test_a_wrong_question_is_told_what_is_wrong(
@@ -104,3 +111,17 @@ async def test_a_wrong_question_is_told_what_is_wrong(
 
     assert answer.status_code == status
     assert words in answer.json()["error"]
+
+
+async def test_what_is_asked_for_with_nothing_is_not_asked_for(pool: Pool, pages: httpx.AsyncClient) -> None:
+    await receive(pool, story("whatever"))
+
+    assert len((await pages.get("/api/cases?state=&department=&agent_id=&customer_id=&before=")).json()["cases"]) == 1
+
+
+async def test_who_takes_a_table_slowly_holds_no_connection(pool: Pool) -> None:
+    await receive(pool, [*story("first"), *story("second")])
+    downloads = [queries.demands(pool, {}, "en", page=1) for _ in range(pool.get_max_size() + 1)]
+
+    assert [len(await anext(rows)) for rows in downloads] == [1] * len(downloads)
+    assert pool.get_idle_size() == pool.get_size()

@@ -133,10 +133,9 @@ async def test_pages_of_a_table_neither_lose_nor_repeat_a_row(pool: Pool) -> Non
     for number in range(7):
         await receive(pool, story(f"page {number}"))
 
-    async with pool.acquire() as connection:
-        demands = [row async for page in queries.demands(connection, {}, "en", page=3) for row in page]
-        process = [row async for page in queries.process(connection, page=3) for row in page]
-        follow_ups = [row async for page in queries.followups(connection, "en", page=3) for row in page]
+    demands = [row async for page in queries.demands(pool, {}, "en", page=3) for row in page]
+    process = [row async for page in queries.process(pool, page=3) for row in page]
+    follow_ups = [row async for page in queries.followups(pool, "en", page=3) for row in page]
     assert len({row[0] for row in demands}) == len(demands) == 7
     assert len({row[1] for row in process}) == len(process) == 7
     assert len({(row[2], row[5]) for row in follow_ups}) == len(follow_ups) == 14
@@ -149,6 +148,5 @@ async def test_table_3_names_the_channel_by_which_the_survey_went_out_not_that_o
     answered = answered.model_copy(update={"version": 11, "via": "message"})
     await receive(pool, [*before, asked, other, answered])
 
-    async with pool.acquire() as connection:
-        rows = [row async for page in queries.followups(connection, "en") for row in page]
+    rows = [row async for page in queries.followups(pool, "en") for row in page]
     assert [row[4] for row in rows] == ["phone", "e-mail"]

@@ -1,5 +1,6 @@
 """Can every spreadsheet and every reader take our files, and does none of them run what a customer wrote?"""
 
+import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Sequence
@@ -68,6 +69,28 @@ async def test_the_workbook_holds_texts_times_and_numbers() -> None:
     assert [cell.value for cell in rows[0]] == [column.zh for column in TABLES["process"]]
     assert (rows[1][3].value, rows[1][3].data_type) == ("=HYPERLINK(1)", "s")
     assert rows[1][5].value == datetime(2026, 11, 2, 17, 30)  # noqa: DTZ001 - a workbook's times have no zone
+
+
+async def test_others_have_their_turn_while_a_workbook_is_compressed() -> None:
+    turns: list[None] = []
+    told = False
+
+    async def others() -> None:
+        while True:
+            await asyncio.sleep(0)
+            if told:
+                turns.append(None)
+
+    async def pages() -> AsyncIterator[Sequence[Row]]:
+        nonlocal told
+        yield [_row("a")]
+        told = True
+
+    waiting = asyncio.create_task(others())
+    await workbook_of("process", pages(), "en", SHANGHAI)
+    waiting.cancel()
+
+    assert turns
 
 
 async def test_json_is_one_document_with_the_tables_keys() -> None:
