@@ -121,7 +121,7 @@ async def test_what_is_asked_for_with_nothing_is_not_asked_for(pool: Pool, pages
 
 async def test_who_takes_a_table_slowly_holds_no_connection(pool: Pool) -> None:
     await receive(pool, [*story("first"), *story("second")])
-    downloads = [queries.demands(pool, {}, "en", page=1) for _ in range(pool.get_max_size() + 1)]
+    downloads = [queries.demands(pool, {}, "en", page=1) for _ in range(pool.get_max_size())]
 
     assert [len(await anext(rows)) for rows in downloads] == [1] * len(downloads)
     assert pool.get_idle_size() == pool.get_size()
