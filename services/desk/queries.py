@@ -32,8 +32,8 @@ FROM cases
 """  # noqa: S608 - the columns are this module's own
 """A subselect and no join: no plan for whatever values reads the whole timeline for the few rows of a page."""
 
-_STATE = "($3::text IS NULL OR state = $3)"
-_DEPARTMENT = "($4::text IS NULL OR department = $4)"
+_STATE = "($4::text IS NULL OR state = $4)"
+_DEPARTMENT = "($5::text IS NULL OR department = $5)"
 _NEWEST = "opened_at DESC, case_id DESC"
 _NEWEST_OF = "opened_at DESC NULLS LAST, case_id DESC NULLS LAST"
 """The same, since neither is ever absent, in words that only the indexes of departments and agents have: a walk through
@@ -41,7 +41,7 @@ everybody's cases seems cheap where many have the department, whichever of them 
 
 
 def _page(name: str, *conditions: str, order: str = _NEWEST) -> str:
-    """Return the statement of a page of the board, newest first, from a place on (1 and 2).
+    """Return the statement of a page of the board, newest first, from a place on (1 and 2), so many (3).
 
     The first condition is that by which an index leads to the rows. One that holds for every row of such a page is left
     out: who plans for any values takes it for a sieve, and would rather sort than walk.
@@ -50,22 +50,20 @@ def _page(name: str, *conditions: str, order: str = _NEWEST) -> str:
 -- {name}
 {_BOARD.strip()}
 WHERE {" AND ".join(conditions)} AND (opened_at, case_id) < ($1, $2::uuid)
-ORDER BY {order} LIMIT $5
+ORDER BY {order} LIMIT $3
 """
 
 
-LIST_CASES = _page("cases.list: the board", _STATE, _DEPARTMENT)
-LIST_OPEN = _page(
-    "cases.list_open: those in a state in which they are not over", "NOT ended", "state = $3", _DEPARTMENT
-)
-LIST_ASIDE = _page("cases.list_aside: those that were merged, or spam", "aside", "state = $3", _DEPARTMENT)
+LIST_CASES = _page("cases.list: the board", _STATE)
+LIST_OPEN = _page("cases.list_open: those in a state in which they are not over", "NOT ended", "state = $4")
+LIST_ASIDE = _page("cases.list_aside: those that were merged, or spam", "aside", "state = $4", _DEPARTMENT)
 LIST_OF_DEPARTMENT = _page(
-    "cases.list_of_department: one department's cases", "department = $4", _STATE, order=_NEWEST_OF
+    "cases.list_of_department: one department's cases", "department = $5", _STATE, order=_NEWEST_OF
 )
 LIST_OPEN_OF_DEPARTMENT = _page(
     "cases.list_open_of_department: those of them in such a state",
-    "department = $4 AND NOT ended",
-    "state = $3",
+    "department = $5 AND NOT ended",
+    "state = $4",
     order=_NEWEST_OF,
 )
 LIST_OF_AGENT = _page(
@@ -74,7 +72,7 @@ LIST_OF_AGENT = _page(
 LIST_OPEN_OF_AGENT = _page(
     "cases.list_open_of_agent: those of them in such a state",
     "agent_id = $6 AND NOT ended",
-    "state = $3",
+    "state = $4",
     _DEPARTMENT,
     order=_NEWEST_OF,
 )
@@ -171,23 +169,24 @@ class Filter:
 
 async def list_cases(connection: Connection, wanted: Filter) -> list[tuple[Board, router.CaseOpened | None]]:
     """Return a page of the board, newest first, with each case's first event."""
-    place = wanted.before or (_LAST, _EVERYBODY)
-    usual = (*place, wanted.state, wanted.department, wanted.limit)
-    if wanted.customer_id is not None:
-        rows = await connection.fetch(LIST_OF_CUSTOMER, *usual, wanted.customer_id, wanted.agent_id)
-    elif wanted.agent_id is not None:
-        is_open = wanted.state is not None and wanted.state not in OVER
-        rows = await connection.fetch(LIST_OPEN_OF_AGENT if is_open else LIST_OF_AGENT, *usual, wanted.agent_id)
-    else:
-        rows = await connection.fetch(_narrowest(wanted.state, wanted.department), *usual)
+    statement, conditions = _narrowest(wanted)
+    rows = await connection.fetch(statement, *(wanted.before or (_LAST, _EVERYBODY)), wanted.limit, *conditions)
     return [(_board(row), _opened(row)) for row in rows]
 
 
-def _narrowest(state: str | None, department: str | None) -> str:
-    """Return the statement that passes over the fewest rows: nearly every case is closed, and few are aside."""
-    if state not in {None, "closed"}:
-        return LIST_ASIDE if state in OVER else LIST_OPEN if department is None else LIST_OPEN_OF_DEPARTMENT
-    return LIST_CASES if department is None else LIST_OF_DEPARTMENT
+def _narrowest(wanted: Filter) -> tuple[str, tuple[object, ...]]:
+    """Return the statement that passes over the fewest rows, and what it asks: most cases are closed, few are aside."""
+    state, department = wanted.state, wanted.department
+    is_open = state is not None and state not in OVER
+    if wanted.customer_id is not None:
+        return LIST_OF_CUSTOMER, (state, department, wanted.customer_id, wanted.agent_id)
+    if wanted.agent_id is not None:
+        return LIST_OPEN_OF_AGENT if is_open else LIST_OF_AGENT, (state, department, wanted.agent_id)
+    if state in OVER - {"closed"}:
+        return LIST_ASIDE, (state, department)
+    if department is not None:
+        return LIST_OPEN_OF_DEPARTMENT if is_open else LIST_OF_DEPARTMENT, (state, department)
+    return LIST_OPEN if is_open else LIST_CASES, (state,)
 
 
 async def find_cases(connection: Connection, named: str) -> list[Board]:
