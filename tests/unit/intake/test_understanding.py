@@ -1,7 +1,7 @@
 """Are rules, terms, demands and short answers read as they should be?"""
 
 import re
-import time
+import sys
 from uuid import UUID
 
 import pytest
@@ -84,24 +84,43 @@ def test_any_text_is_understood_and_quotes_are_of_the_text(rulebook: Rulebook, t
         assert all(item.quote is None or item.quote in own for item in wish.classification.evidence)
 
 
-@pytest.mark.parametrize("text", ["请问" * 3000, "can i " * 3000, "不" * 9000, "(" * 9000, "a" * 60000, "!?" * 9000])
-def test_no_text_takes_long(rulebook: Rulebook, text: str) -> None:
-    began = time.process_time()
-    understand(rulebook, text)
-    assert time.process_time() - began < 0.25
+def calls_for(rulebook: Rulebook, text: str) -> int:
+    """Return how many functions are called to understand a text: its work, on any machine the same."""
+    count = 0
+
+    def counted(_frame: object, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event in {"call", "c_call"}
+
+    understand(rulebook, text)  # what is made once only is made here
+    before = sys.getprofile()
+    sys.setprofile(counted)
+    try:
+        understand(rulebook, text)
+    finally:
+        sys.setprofile(before)
+    return count
 
 
-def test_a_chat_message_costs_little(rulebook: Rulebook) -> None:
-    texts = ["我的快递三天没更新了，麻烦查一下到哪了", "I was billed twice for the same subscription this month"]
-    best = []
-    for text in texts:
-        runs = []
-        for _ in range(50):
-            began = time.perf_counter()
-            understand(rulebook, text)
-            runs.append(time.perf_counter() - began)
-        best.append(min(runs))
-    assert max(best) < 0.001
+@pytest.mark.parametrize("words", ["请问", "can i ", "不", "(", "a", "!?", "怎么退款？", "1. refund? "])
+def test_a_long_text_costs_no_more_than_its_beginning(rulebook: Rulebook, words: str) -> None:
+    shown = rulebook.policy.characters_max
+    beginning = (words * shown)[:shown]
+    assert calls_for(rulebook, words * shown) == calls_for(rulebook, beginning) < 200 * shown
+
+
+@pytest.mark.parametrize("term", ["退~钱", "work*", "#分", "(no|never) work*", "a~b~c~d*#"])
+def test_no_part_of_a_term_repeats_without_bound(term: str) -> None:
+    bare = re.sub(r"\\.|\[[^]]*\]", "", pattern_of(term).pattern)
+    assert not re.search(r"[*+]|,\}", bare)
+
+
+@pytest.mark.parametrize(
+    "text", ["我的快递三天没更新了，麻烦查一下到哪了", "I was billed twice for the same subscription this month"]
+)
+def test_a_chat_message_tries_few_terms(rulebook: Rulebook, text: str) -> None:
+    """All the terms of the pack are some thousands."""
+    assert calls_for(rulebook, text) < 500
 
 
 @pytest.mark.parametrize(
