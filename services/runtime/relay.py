@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from services.runtime.publishing import Publisher
 
 BUSY_SECONDS = 0.005
+SOON_SECONDS = 0.05
+"""Where no commit goes unnoticed, what has arrived is forgotten with the next look, so long after it at most: a look
+only to forget costs as much as one that finds something."""
 IDLE_SECONDS = 0.25
 FAILED_SECONDS = 1.0
 LAST_SECONDS = 2.0
@@ -148,7 +151,8 @@ class Relay:
     async def _wait(self, published: Published, rows: int, stopping: asyncio.Event) -> None:
         """Wait for the next commit, not for long where something may be waiting that no commit of ours has told."""
         if published.arrived or published.left:
-            self._pause = BUSY_SECONDS
+            later = self._alone and self._gone < outbox.RETIRE_ROWS and not published.left
+            self._pause = SOON_SECONDS if later else BUSY_SECONDS
         elif rows:
             await wait(stopping, min(FAILED_SECONDS, self.leases.seconds / 3))
         else:
