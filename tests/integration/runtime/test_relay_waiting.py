@@ -9,10 +9,12 @@ from services.runtime.database import Connection, Pool
 from services.runtime.frames import Frame
 from services.runtime.leases import Leases
 from services.runtime.logs import Log
+from services.runtime.outbox import RETIRE_ROWS
 from services.runtime.publishing import KafkaPublisher
-from services.runtime.relay import BUSY_SECONDS, IDLE_SECONDS, Relay
+from services.runtime.relay import BUSY_SECONDS, IDLE_SECONDS, SOON_SECONDS, Relay
 from services.runtime.settings import Settings
 from tests.support.floor import relaying, until
+from tests.support.relays import say
 
 
 @dataclass(slots=True)
@@ -41,5 +43,32 @@ async def test_it_looks_often_only_where_others_may_fill_its_buckets(
             await Leases(rival, 60.0).renew(connection)
     async with relaying(watched):
         await until(looked_twice)
+
+    assert watched.waits[1] == wait
+
+
+@pytest.mark.parametrize(
+    ("rivals", "gone", "wait"),
+    [((), 0, SOON_SECONDS), (("rival",), 0, BUSY_SECONDS), ((), RETIRE_ROWS, BUSY_SECONDS)],
+    ids=["alone", "beside a rival", "about to empty the outbox"],
+)
+async def test_what_has_arrived_is_forgotten_with_a_look_that_would_have_been_anyway(
+    settings: Settings, pool: Pool, publisher: KafkaPublisher, rivals: tuple[str, ...], gone: int, wait: float
+) -> None:
+    leases = Leases("watched", settings.relay_lease_seconds)
+    watched = Watched(pool, publisher, leases, Log("test", "error"), _gone=gone)
+    await say(pool, range(1))
+
+    async def forgotten() -> bool:
+        return not await pool.fetchval("SELECT count(*) FROM outbox WHERE bucket = ANY ($1)", list(mine))
+
+    async with pool.acquire() as connection:
+        await leases.prepare(connection)
+        await leases.renew(connection)
+        for rival in rivals:
+            await Leases(rival, 60.0).renew(connection)  # finds no bucket free, and is let have its share
+        mine = await leases.renew(connection)
+    async with relaying(watched):
+        await until(forgotten)
 
     assert watched.waits[1] == wait
