@@ -23,13 +23,14 @@ async def ask(desk_url: str, path: str, asked: Mapping[str, str | int | None] | 
 
 @asynccontextmanager
 async def answer(
-    desk_url: str, path: str, asked: Mapping[str, str | int | None] | None = None
+    desk_url: str, path: str, asked: Mapping[str, str | int | None] | None = None, silence: float | None = SECONDS
 ) -> AsyncIterator[httpx.Response]:
-    """Give desk's answer while it still comes in."""
+    """Give desk's answer while it still comes in; for ``silence`` seconds, or for ever, nothing more may come."""
     given = {key: value for key, value in (asked or {}).items() if value is not None}
     try:
+        timeout = httpx.Timeout(SECONDS, read=silence)
         async with (
-            httpx.AsyncClient(base_url=desk_url, timeout=SECONDS, trust_env=False) as client,
+            httpx.AsyncClient(base_url=desk_url, timeout=timeout, trust_env=False) as client,
             client.stream("GET", path, params=given) as response,
         ):
             if response.status_code >= _REFUSED:

@@ -5,11 +5,13 @@ import csv
 import io
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Literal
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import IO, Literal, assert_never
 from zoneinfo import ZoneInfo
 
 import orjson
 import xlsxwriter  # type: ignore[import-untyped]  # ships no types; used in this module only
+from starlette.concurrency import run_in_threadpool
 
 from contracts.values import rfc3339
 from services.desk.domain.tables import TABLES, Cell, Row, TableName
@@ -24,8 +26,24 @@ MEDIA_TYPES: dict[Format, str] = {
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _SHEET_ROWS_MAX = 1_048_575
 """What a sheet holds below its header; what is more goes on in another sheet."""
+_PIECE_BYTES = 262_144
 _WIDTHS = {"description": 48, "action": 40, "customer_communication": 40, "feedback": 32, "questions": 32}
 Pages = AsyncIterator[Sequence[Row]]
+
+
+def parts_of(
+    format_: Format, table: TableName, pages: Pages, wording: Wording, zone: ZoneInfo, turn: asyncio.Lock
+) -> AsyncIterator[bytes]:
+    """Return the table as a file, part by part, its times those of the zone; ``turn``: see ``workbook_of``."""
+    match format_:
+        case "csv":
+            return csv_of(table, pages, wording, zone)
+        case "xlsx":
+            return workbook_of(table, pages, wording, zone, turn)
+        case "json":
+            return json_of(table, pages)
+        case _:
+            assert_never(format_)
 
 
 def guarded(text: str) -> str:
@@ -66,12 +84,36 @@ async def json_of(table: TableName, pages: Pages) -> AsyncIterator[bytes]:
     yield b"[]" if before == b"[" else b"]"
 
 
-async def workbook_of(table: TableName, pages: Pages, wording: Wording, zone: ZoneInfo) -> bytes:
-    """Return the table as a workbook: real times and numbers, every text a text and never a formula."""
-    target = io.BytesIO()
-    book = xlsxwriter.Workbook(
-        target, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    )
+async def workbook_of(
+    table: TableName, pages: Pages, wording: Wording, zone: ZoneInfo, turn: asyncio.Lock
+) -> AsyncIterator[bytes]:
+    """Yield the table as a workbook: real times and numbers, every text a text and never a formula.
+
+    It is made on disk, and by one at a time (``turn``), since a million rows are half a GiB before they are compressed.
+    Whoever goes meanwhile leaves nothing behind.
+    """
+    with TemporaryDirectory(prefix="caseloop-workbook-") as folder, TemporaryFile() as made:
+        async with turn:
+            await _make_workbook(made, folder, table, pages, wording, zone)
+        made.seek(0)
+        while piece := made.read(_PIECE_BYTES):
+            yield piece
+
+
+async def _make_workbook(
+    made: IO[bytes], beside: str, table: TableName, pages: Pages, wording: Wording, zone: ZoneInfo
+) -> None:
+    options = {"constant_memory": True, "tmpdir": beside, "use_zip64": True}
+    book = xlsxwriter.Workbook(made, {**options, "strings_to_formulas": False, "strings_to_urls": False})
+    try:
+        await _fill(book, table, pages, wording, zone)
+        await run_in_threadpool(book.close)  # compresses it all, ten seconds for a million rows; nobody breaks it off
+    finally:
+        for sheet in book.worksheets():
+            sheet.row_data_fh.close()
+
+
+async def _fill(book: "xlsxwriter.Workbook", table: TableName, pages: Pages, wording: Wording, zone: ZoneInfo) -> None:
     sheet, below = _sheet(book, table, wording), 0
     times = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss", "align": "left"})
     async for page in pages:
@@ -81,8 +123,6 @@ async def workbook_of(table: TableName, pages: Pages, wording: Wording, zone: Zo
             below += 1
             for place, cell in enumerate(row):
                 _write(sheet, below, place, cell, zone, times)
-    await asyncio.to_thread(book.close)  # it compresses it all, ten seconds for a million rows
-    return target.getvalue()
 
 
 def _sheet(book: "xlsxwriter.Workbook", table: TableName, wording: Wording) -> "xlsxwriter.worksheet.Worksheet":

@@ -1,7 +1,8 @@
 """Which pages does desk have, and what does a wrong question get as an answer?"""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import assert_never, cast, get_args
 from uuid import UUID
@@ -57,6 +58,8 @@ class _Answers:
 
     pool: Pool
     departments: Departments
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Whose workbook is made now."""
 
     async def summary(self, _request: Request) -> Response:
         async with self.pool.acquire() as connection:
@@ -81,7 +84,9 @@ class _Answers:
     async def export(self, request: Request) -> Response:
         table, format_, wording, zone = _export(request)
         rows = _pages(self.pool, table, self.departments, wording)
-        return await _exported(table, format_, rows, wording, zone)
+        headers = {"content-disposition": f'attachment; filename="{table}.{format_}"'}
+        parts = exports.parts_of(format_, table, rows, wording, zone, self.turn)
+        return StreamingResponse(parts, headers=headers, media_type=exports.MEDIA_TYPES[format_])
 
 
 def _pages(pool: Pool, table: TableName, departments: Departments, wording: Wording) -> exports.Pages:
@@ -104,21 +109,6 @@ def _answered(answer: Answer) -> Answer:
             return _json({"error": str(problem)}, problem.status)
 
     return told
-
-
-async def _exported(
-    table: TableName,
-    format_: exports.Format,
-    rows: exports.Pages,
-    wording: Wording,
-    zone: ZoneInfo,
-) -> Response:
-    headers = {"content-disposition": f'attachment; filename="{table}.{format_}"'}
-    media_type = exports.MEDIA_TYPES[format_]
-    if format_ == "xlsx":
-        return Response(await exports.workbook_of(table, rows, wording, zone), headers=headers, media_type=media_type)
-    lines = exports.csv_of(table, rows, wording, zone) if format_ == "csv" else exports.json_of(table, rows)
-    return StreamingResponse(lines, headers=headers, media_type=media_type)
 
 
 async def _case(connection: Connection, request: Request) -> Board:

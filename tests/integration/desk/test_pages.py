@@ -1,16 +1,26 @@
 """Does desk answer over HTTP what people and the command line ask?"""
 
+import asyncio
 import csv
 import io
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
 
 import httpx
 import openpyxl
 import pytest
+from starlette.applications import Starlette
 
 from contracts.case_number import case_number
+from contracts.policy import load_policy
 from services.desk import queries
+from services.desk.routes import answers_over
 from services.runtime.database import Pool
+from services.runtime.http import bound_socket, serve
+from services.runtime.settings import STANDARD_POLICY
 from tests.integration.desk.receiving import receive
+from tests.support.floor import until
 from tests.unit.desk.story import a_case, story
 
 
@@ -125,3 +135,33 @@ async def test_who_takes_a_table_slowly_holds_no_connection(pool: Pool) -> None:
 
     assert [len(await anext(rows)) for rows in downloads] == [1] * len(downloads)
     assert pool.get_idle_size() == pool.get_size()
+
+
+def _files(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+async def test_a_workbook_whose_reader_has_gone_is_not_made(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    listening, stopping = bound_socket("127.0.0.1", 0), asyncio.Event()
+    app = Starlette(routes=list(answers_over(pool, load_policy(STANDARD_POLICY))))
+
+    async def is_being_made() -> bool:
+        return bool(_files(tmp_path))
+
+    async def is_gone() -> bool:
+        return not _files(tmp_path)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(serve(app, listening, stopping))
+        async with AsyncExitStack() as held:
+            for _ in range(pool.get_max_size()):  # so that none is left to read the table with
+                await held.enter_async_context(pool.acquire())
+            _, writer = await asyncio.open_connection(*listening.getsockname())
+            writer.write(b"GET /api/export/demands?format=xlsx HTTP/1.1\r\nHost: desk\r\n\r\n")
+            await until(is_being_made)
+            writer.close()
+            await until(is_gone)
+        stopping.set()

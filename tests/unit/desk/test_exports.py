@@ -3,17 +3,22 @@
 import asyncio
 import csv
 import io
+import tempfile
+import zipfile
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import openpyxl
 import orjson
+import psutil
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.desk.domain.tables import TABLES, Row
-from services.desk.exports import csv_of, guarded, json_of, workbook_of
+from services.desk.exports import Pages, csv_of, guarded, json_of, workbook_of
 from tests.support.examples import MOMENT
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -60,8 +65,12 @@ def test_formulas_are_guarded() -> None:
     ]
 
 
+async def _workbook(pages: Pages, turn: asyncio.Lock) -> bytes:
+    return b"".join([part async for part in workbook_of("process", pages, "zh-CN", SHANGHAI, turn)])
+
+
 async def test_the_workbook_holds_texts_times_and_numbers() -> None:
-    content = await workbook_of("process", _pages([_row("=HYPERLINK(1)")]), "zh-CN", SHANGHAI)
+    content = await _workbook(_pages([_row("=HYPERLINK(1)")]), asyncio.Lock())
 
     sheet = openpyxl.load_workbook(io.BytesIO(content)).active
     assert sheet is not None
@@ -87,10 +96,64 @@ async def test_others_have_their_turn_while_a_workbook_is_compressed() -> None:
         told = True
 
     waiting = asyncio.create_task(others())
-    await workbook_of("process", pages(), "en", SHANGHAI)
+    await _workbook(pages(), asyncio.Lock())
     waiting.cancel()
 
     assert turns
+
+
+async def test_workbooks_are_made_one_after_the_other() -> None:
+    turn, begun, going_on = asyncio.Lock(), list[str](), asyncio.Event()
+
+    async def pages(name: str) -> AsyncIterator[Sequence[Row]]:
+        begun.append(name)
+        yield [_row(name)]
+        await going_on.wait()
+
+    async with asyncio.TaskGroup() as group:
+        made = [group.create_task(_workbook(pages(name), turn)) for name in ("first", "second")]
+        while not turn._waiters and len(begun) < len(made):  # noqa: ASYNC110 - a lock tells nobody else who waits for it
+            await asyncio.sleep(0)
+        assert begun == ["first"]
+        going_on.set()
+
+    assert begun == ["first", "second"]
+    assert all(each.result() for each in made)
+
+
+def _left(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+async def test_a_workbook_that_nobody_takes_any_more_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    begun = asyncio.Event()
+
+    async def pages() -> AsyncIterator[Sequence[Row]]:
+        yield [_row("a")]
+        begun.set()
+        await asyncio.Event().wait()
+
+    turn, open_before = asyncio.Lock(), psutil.Process().num_fds()
+    making = asyncio.create_task(_workbook(pages(), turn))
+    await begun.wait()
+    assert _left(tmp_path)
+    making.cancel()
+    await asyncio.wait([making])
+
+    assert not _left(tmp_path)
+    assert psutil.Process().num_fds() == open_before
+    assert not turn.locked()
+
+
+async def test_a_workbook_may_be_larger_than_a_zip_of_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1000)
+
+    content = await _workbook(_pages([_row("a")]), asyncio.Lock())
+
+    assert openpyxl.load_workbook(io.BytesIO(content)).active is not None
 
 
 async def test_json_is_one_document_with_the_tables_keys() -> None:
