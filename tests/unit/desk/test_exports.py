@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.desk import exports
 from services.desk.domain.tables import TABLES, Row
 from services.desk.exports import Pages, csv_of, guarded, json_of, workbook_of
 from tests.support.examples import MOMENT
@@ -80,26 +81,40 @@ async def test_the_workbook_holds_texts_times_and_numbers() -> None:
     assert rows[1][5].value == datetime(2026, 11, 2, 17, 30)  # noqa: DTZ001 - a workbook's times have no zone
 
 
-async def test_others_have_their_turn_while_a_workbook_is_compressed() -> None:
-    turns: list[None] = []
-    told = False
+async def test_others_have_their_turn_while_a_page_is_written_and_while_all_is_compressed() -> None:
+    turns: set[str] = set()
+    now = "nothing"
 
     async def others() -> None:
         while True:
             await asyncio.sleep(0)
-            if told:
-                turns.append(None)
+            turns.add(now)
 
     async def pages() -> AsyncIterator[Sequence[Row]]:
-        nonlocal told
+        nonlocal now
+        now = "a page is written"
         yield [_row("a")]
-        told = True
+        now = "all is compressed"
 
     waiting = asyncio.create_task(others())
     await _workbook(pages(), asyncio.Lock())
     waiting.cancel()
 
-    assert turns
+    assert turns >= {"a page is written", "all is compressed"}
+
+
+async def test_what_is_more_than_a_sheet_holds_goes_on_in_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "_SHEET_ROWS_MAX", 2)
+    rows = [_row(text) for text in "abcdefg"]
+
+    async def pages() -> AsyncIterator[Sequence[Row]]:
+        yield rows[:1]
+        yield rows[1:]
+
+    book = openpyxl.load_workbook(io.BytesIO(await _workbook(pages(), asyncio.Lock())))
+
+    told = [[row[3] for row in sheet.iter_rows(min_row=2, values_only=True)] for sheet in book.worksheets]
+    assert told == [["a", "b"], ["c", "d"], ["e", "f"], ["g"]]
 
 
 async def test_workbooks_are_made_one_after_the_other() -> None:
