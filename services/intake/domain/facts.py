@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contracts.case_number import parse_case_number
 
 _ERROR = re.compile(
-    r"(?:错误(?:代码|码)?|故障码|报错?|error(?: code)?|code)\s*[:：]?\s*([A-Z]{0,5}-?[0-9]{1,6})(?![0-9A-Za-z])"
+    r"(?:错误(?:代码|码)?|故障码|报错?|error(?: code)?|code)\s*+(?:[:：]\s*+)?([A-Z]{0,5}-?[0-9]{1,6})(?![0-9A-Za-z])"
     r"|(?<![0-9A-Za-z])(E(?:RR)?-?[0-9]{1,5})(?![0-9A-Za-z])",
     re.IGNORECASE,
 )

@@ -31,7 +31,7 @@ _BOUNCE_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _BOUNCE_WORDS = re.compile(
-    r"(?:^|\n)\s*(?:final-recipient:|reporting-mta:|diagnostic-code:|x-failed-recipients:"
+    r"(?:^|\n)[^\S\n]*(?:final-recipient:|reporting-mta:|diagnostic-code:|x-failed-recipients:"
     r"|action: failed)|permanent(?: fatal)? errors|"
     r"(?:could not|couldn't|cannot|was not able to|unable to|failed to|has failed to"
     r"|not) (?:be )?deliver|undeliverable|user unknown|mailbox (?:is )?(?:full|unavailable)|no such user|"

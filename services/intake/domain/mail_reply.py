@@ -57,12 +57,12 @@ def reply_of(text: str) -> str:
 def _unquoted(lines: list[str]) -> list[str]:
     """Return the lines before the quoted mail; when own words stand between quoted lines, all of those."""
     kept: list[str] = []
-    inline = False
+    said = inline = False
     skipped_to = 0
     for index, line in enumerate(lines):
         if index < skipped_to:
             continue
-        if _starts_quote(lines, index) and (inline or any(before.strip() for before in kept)):
+        if _starts_quote(lines, index) and (inline or said):
             if not inline and not _answers_inline(lines, index):
                 break
             inline = True
@@ -70,6 +70,7 @@ def _unquoted(lines: list[str]) -> list[str]:
         skipped_to = index + attribution
         if not attribution and not line.lstrip().startswith(">"):
             kept.append(line)
+            said = said or bool(line.strip())
     return kept
 
 
@@ -113,11 +114,12 @@ def _answers_inline(lines: list[str], index: int) -> bool:
 
 
 def _unsigned(lines: list[str]) -> list[str]:
+    said = left = sum(1 for line in lines if line.strip())
     for index, line in enumerate(lines):
         bare = line.strip()
-        if index and _SIGNATURE.match(bare) and any(before.strip() for before in lines[:index]):
+        if index and _SIGNATURE.match(bare) and left < said:
             return lines[:index]
-        few = sum(1 for after in lines[index:] if after.strip()) <= CLOSING_LINES_MAX
-        if index and few and _CLOSING.match(bare):
+        if index and left <= CLOSING_LINES_MAX and _CLOSING.match(bare):
             return lines[:index]
+        left -= bool(bare)
     return lines

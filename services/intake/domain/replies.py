@@ -30,7 +30,8 @@ _LETTERS = re.compile(r"[^\W\d_]")
 _BARE = re.compile(r"[\s,，;；、/.。!！]*")
 _YES = frozenset({"1", "y", "yes", "是", "是的", "对", "对的", "嗯", "好了", "可以", "ok"})
 _NO = frozenset({"2", "n", "no", "否", "不是", "没", "没有", "不", "不行"})
-_EDGES = re.compile(r"^[\s.,。!#()\[\]、]+|[\s.,。!#()\[\]、]+$")
+_EDGES = re.compile(r"^[\s.,。!#()\[\]、]+|(?<![\s.,。!#()\[\]、])[\s.,。!#()\[\]、]++$")
+"""What surrounds a short answer; each run of signs is looked at once, however long it is."""
 SCORES_ALL = 4
 """Response speed, effectiveness, attitude, overall: the order in which the survey asks."""
 WORDS_BEYOND_SCORES_MAX = 80
