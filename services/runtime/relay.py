@@ -42,6 +42,8 @@ LAST_SECONDS = 2.0
 the next process. Other replicas may fill its buckets for ever."""
 PORTION_BYTES_MAX = 8_388_608
 """Most bytes that one look reads, and most bytes of memory that it makes of them, both but for the last row."""
+CUT_BYTES = PORTION_BYTES_MAX // 2
+"""So much in memory may be a whole portion as stored."""
 COUNTED_MAX = 10_000
 
 TAKE = """
@@ -109,6 +111,8 @@ class Relay:
     """Whether every bucket is mine, so that nobody else fills them and no commit goes unnoticed."""
     _gone: int = 0
     """Rows that have gone since it was tried last to empty the outbox."""
+    _cut: bool = False
+    """Whether the last look may have read less than is there for its size."""
     _pause: float = BUSY_SECONDS
     _ends_at: float = float("inf")
 
@@ -157,7 +161,7 @@ class Relay:
             await wait(stopping, min(FAILED_SECONDS, self.leases.seconds / 3))
         else:
             self._pause = IDLE_SECONDS if self._alone else min(self._pause * 2, IDLE_SECONDS)
-        if rows < self.rows_max:
+        if rows < self.rows_max and not self._cut:
             await wait(self.wake, self._pause)
 
     async def _retire(self, connection: "Connection", gone: int, left: int) -> None:
@@ -191,6 +195,7 @@ class Relay:
                     size += row.size
                 except ValueError as problem:
                     self._stand(bucket, row_id, problem)
+        self._cut = size >= CUT_BYTES
         # What a short answer lacks was read between its commit and the moment when it became known here.
         self.fresh.forget([row_id for row_id, _, _ in rows] if len(rows) == self.rows_max else asked)
         if not rows:  # nothing waits for who is let go, and others may stand behind it
